@@ -1,0 +1,50 @@
+# One line a target; bare `make` prints them.
+.DEFAULT_GOAL := help
+SHELL := bash
+PROGRAMS := $(notdir $(wildcard cmd/*))
+GO_TEST ?= go test
+
+.PHONY: help
+help: ## print the targets
+	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build every program into bin/
+	@mkdir -p bin
+	@go build -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## run the shop behind the proxy (Ctrl-C stops everything)
+	@bin/strangler demo
+
+.PHONY: demo-reset
+demo-reset: ## forget what the demo wrote, so that it starts afresh
+	rm -rf var/demo
+
+.PHONY: test
+test: build ## run all tests: unit, crash, browser, acceptance suite, tutorial
+	$(GO_TEST) ./...
+
+.PHONY: soak
+soak: build ## run the long tests
+	SOAK=1 $(GO_TEST) -count=1 -timeout 60m ./...
+
+.PHONY: bench
+bench: build ## run the benchmarks and write docs/benchmarks.md
+	go run ./internal/bench
+
+.PHONY: lint
+lint: ## vet and lint
+	go vet ./...
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+
+.PHONY: fmt
+fmt: ## format the code
+	go tool -modfile=tools/go.mod gofumpt -w $$(git ls-files '*.go')
+
+.PHONY: check
+check: lint test ## what must be green before a commit lands
+
+.PHONY: doctor
+doctor: build ## say what is missing on this machine
+	@bin/strangler doctor
