@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+)
+
+// ServeOptions tune Serve. The zero value is fit for production.
+type ServeOptions struct {
+	Log   *slog.Logger   // nil discards
+	Ready func(net.Addr) // called once the server accepts connections
+	Drain time.Duration  // how long requests in flight may take to end; 0 means 10 s
+}
+
+// Serve listens on addr (host:port, port 0 picks one) and serves handler until ctx
+// ends; then it stops accepting, lets the requests in flight end, and returns nil.
+func Serve(ctx context.Context, addr string, handler http.Handler, opts ServeOptions) error {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Drain == 0 {
+		opts.Drain = 10 * time.Second
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return program.Listen(addr, err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),
+	}
+	if opts.Ready != nil {
+		opts.Ready(listener.Addr())
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", addr, err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.Drain)
+	defer cancel()
+	err = server.Shutdown(stop)
+	<-served // Serve returns as soon as Shutdown begins
+	if errors.Is(err, context.DeadlineExceeded) {
+		server.Close()
+		return fmt.Errorf("stop: requests were still in flight after %s", opts.Drain)
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+// Package migrations holds the schema of every database as goose migrations, one
+// folder per owner, and runs them. It is the only package that imports goose.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+)
+
+//go:embed monolith/*.sql recommendations/*.sql
+var files embed.FS
+
+// A Step is one migration of a database and whether it has been applied.
+type Step struct {
+	Version int64     `json:"version"`
+	Source  string    `json:"source"`
+	Applied bool      `json:"applied"`
+	At      time.Time `json:"at,omitzero"` // when it was applied
+}
+
+// Up brings the database of owner (a folder of this package, "monolith" say) to
+// the newest schema. A database that is newer than this program is refused and
+// left as it is.
+func Up(ctx context.Context, db *sql.DB, owner string) error {
+	p, err := provider(db, owner)
+	if err != nil {
+		return err
+	}
+	if err := refuseNewer(ctx, p, owner); err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate %s: %w", owner, err)
+	}
+	return nil
+}
+
+// DownTo rolls the database of owner back to version; 0 undoes everything.
+func DownTo(ctx context.Context, db *sql.DB, owner string, version int64) error {
+	p, err := provider(db, owner)
+	if err != nil {
+		return err
+	}
+	if _, err := p.DownTo(ctx, version); err != nil {
+		return fmt.Errorf("migrate %s down to %d: %w", owner, version, err)
+	}
+	return nil
+}
+
+// Status lists the migrations of owner in order.
+func Status(ctx context.Context, db *sql.DB, owner string) ([]Step, error) {
+	p, err := provider(db, owner)
+	if err != nil {
+		return nil, err
+	}
+	list, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migration status of %s: %w", owner, err)
+	}
+	steps := make([]Step, 0, len(list))
+	for _, s := range list {
+		steps = append(steps, Step{
+			Version: s.Source.Version, Source: s.Source.Path,
+			Applied: s.State == goose.StateApplied, At: s.AppliedAt,
+		})
+	}
+	sort.Slice(steps, func(i, j int) bool { return steps[i].Version < steps[j].Version })
+	return steps, nil
+}
+
+func provider(db *sql.DB, owner string) (*goose.Provider, error) {
+	sub, err := fs.Sub(files, owner)
+	if err != nil {
+		return nil, fmt.Errorf("migrations of %s: %w", owner, err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, sub, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("migrations of %s: %w", owner, err)
+	}
+	return p, nil
+}
+
+func refuseNewer(ctx context.Context, p *goose.Provider, owner string) error {
+	current, target, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("schema version of %s: %w", owner, err)
+	}
+	if current <= target {
+		return nil
+	}
+	return program.Fail(program.Usage, "run the program version that made it, or restore an older copy",
+		"the %s database has schema version %d, this program knows %d: %w", owner, current, target, ErrNewer)
+}
+
+// ErrNewer reports a database whose schema is newer than this program.
+var ErrNewer = errors.New("schema is newer than the program")
