@@ -1,0 +1,77 @@
+package route
+
+// Default is the name under which requests that no route matches are reported.
+const Default = "default"
+
+// A Route is a named match with a stage.
+type Route struct {
+	Name     string
+	Match    Template
+	Service  string // the service the route moves to; may be empty at stage monolith
+	Stage    Stage
+	Position int // its number in the table, for counters kept beside it
+}
+
+// A Head is the part of a request that decides.
+type Head struct {
+	Method string
+	Path   string // the bytes that the client sent, still encoded
+}
+
+// A Side names who shall answer.
+type Side int
+
+// The sides.
+const (
+	ToMonolith Side = iota
+	ToService
+)
+
+// A Decision says who shall answer a request, and why.
+type Decision struct {
+	Route  *Route // nil when no route matches: the monolith answers
+	Side   Side
+	Reason Reason
+}
+
+// A Reason explains a Decision in one word.
+type Reason string
+
+// The reasons.
+const (
+	NoRoute    Reason = "no-route"    // nothing matches, so the monolith answers
+	StageLive  Reason = "stage-live"  // the route's stage sends it to the service
+	StageStays Reason = "stage-stays" // the route's stage keeps it on the monolith
+)
+
+// Name is the route's name, or Default.
+func (d Decision) Name() string {
+	if d.Route == nil {
+		return Default
+	}
+	return d.Route.Name
+}
+
+// Stage is the route's stage; without a route it is Monolith.
+func (d Decision) Stage() Stage {
+	if d.Route == nil {
+		return Monolith
+	}
+	return d.Route.Stage
+}
+
+// Decide chooses the side for head. It fails when the path must not be forwarded:
+// the errors are those of this package, and the answer to them is 400.
+func Decide(t *Table, head Head) (Decision, error) {
+	r, err := t.Find(head.Method, head.Path)
+	if err != nil {
+		return Decision{Route: r}, err
+	}
+	switch {
+	case r == nil:
+		return Decision{Side: ToMonolith, Reason: NoRoute}, nil
+	case r.Stage == Live:
+		return Decision{Route: r, Side: ToService, Reason: StageLive}, nil
+	}
+	return Decision{Route: r, Side: ToMonolith, Reason: StageStays}, nil
+}

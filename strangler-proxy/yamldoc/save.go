@@ -1,0 +1,91 @@
+package yamldoc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// ErrChanged reports that the file on disk is no longer the one that was read.
+var ErrChanged = errors.New("the file was changed by someone else meanwhile")
+
+// ReadFile reads a file of at most LimitBytes; a larger one is an error, found
+// without reading it whole.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory", path)
+	}
+	source, err := io.ReadAll(io.LimitReader(f, LimitBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(source) > LimitBytes {
+		return nil, fmt.Errorf("%s: the file is larger than %d MiB", path, LimitBytes>>20)
+	}
+	return source, nil
+}
+
+// Replace writes after to path if path still holds before, else it returns
+// ErrChanged. A symbolic link is followed; the file's mode is kept. Readers see the
+// old file or the new one, never a part, also after a crash.
+func Replace(path string, before, after []byte) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
+	if err != nil {
+		return fmt.Errorf("write beside %s: %w", target, err)
+	}
+	defer os.Remove(temp.Name()) // gone after the rename
+	defer temp.Close()
+	if err := write(temp, after, info.Mode()); err != nil {
+		return err
+	}
+	now, err := os.ReadFile(target)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, before) {
+		return fmt.Errorf("%s: %w", path, ErrChanged)
+	}
+	if err := os.Rename(temp.Name(), target); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(target))
+}
+
+func write(f *os.File, data []byte, mode os.FileMode) error {
+	if _, err := f.Write(data); err != nil {
+		return fmt.Errorf("write %s: %w", f.Name(), err)
+	}
+	if err := f.Chmod(mode.Perm()); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", f.Name(), err)
+	}
+	return f.Close()
+}
+
+// syncFolder makes the rename itself durable.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}
