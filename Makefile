@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PROGRAMS := $(notdir $(wildcard cmd/*))
-GO_TEST ?= go test
+# -count=1: many tests run the built programs, which the test cache cannot see.
+GO_TEST ?= go test -count=1
 
 .PHONY: help
 help: ## print the targets
@@ -25,9 +26,13 @@ demo-reset: ## forget what the demo wrote, so that it starts afresh
 test: build ## run all tests: unit, crash, browser, acceptance suite, tutorial
 	$(GO_TEST) ./...
 
+.PHONY: race
+race: ## run the tests of the libraries with the race detector
+	go test -race ./extracted/... ./internal/... ./migrations/... ./monolith/... ./strangler-proxy/...
+
 .PHONY: soak
 soak: build ## run the long tests
-	SOAK=1 $(GO_TEST) -count=1 -timeout 60m ./...
+	SOAK=1 $(GO_TEST) -timeout 60m ./...
 
 .PHONY: bench
 bench: build ## run the benchmarks and write docs/benchmarks.md
