@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // RequestIDHeader carries the id that names one request in every program's log.
@@ -73,9 +74,11 @@ func SecureHeaders(next http.Handler) http.Handler {
 }
 
 // NewRouter returns a router with Observe, SecureHeaders, GET /healthz and
-// /metrics, and JSON answers for unknown paths and methods.
-func NewRouter(log *slog.Logger, health func(ctx context.Context) error) chi.Router {
+// /metrics, and JSON answers for unknown paths and methods. The collectors are the
+// program's own metrics.
+func NewRouter(log *slog.Logger, health func(ctx context.Context) error, collectors ...prometheus.Collector) chi.Router {
 	metrics := newMetrics()
+	metrics.registry.MustRegister(collectors...)
 	r := chi.NewRouter()
 	r.Use(withRouteContext, Observe(log, metrics), SecureHeaders)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {

@@ -14,9 +14,19 @@ import (
 
 // ServeOptions tune Serve. The zero value is fit for production.
 type ServeOptions struct {
-	Log   *slog.Logger   // nil discards
-	Ready func(net.Addr) // called once the server accepts connections
-	Drain time.Duration  // how long requests in flight may take to end; 0 means 10 s
+	Log      *slog.Logger   // nil discards
+	Listener net.Listener   // from Listen, to find a taken port before anything is changed; nil listens on addr
+	Ready    func(net.Addr) // called once the server accepts connections
+	Drain    time.Duration  // how long requests in flight may take to end; 0 means 10 s
+}
+
+// Listen listens on addr (host:port, port 0 picks one) or explains why it cannot.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, program.Listen(addr, err)
+	}
+	return listener, nil
 }
 
 // Serve listens on addr (host:port, port 0 picks one) and serves handler until ctx
@@ -28,9 +38,12 @@ func Serve(ctx context.Context, addr string, handler http.Handler, opts ServeOpt
 	if opts.Drain == 0 {
 		opts.Drain = 10 * time.Second
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return program.Listen(addr, err)
+	listener := opts.Listener
+	if listener == nil {
+		var err error
+		if listener, err = Listen(ctx, addr); err != nil {
+			return err
+		}
 	}
 	server := &http.Server{
 		Handler:           handler,
@@ -53,7 +66,7 @@ func Serve(ctx context.Context, addr string, handler http.Handler, opts ServeOpt
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.Drain)
 	defer cancel()
-	err = server.Shutdown(stop)
+	err := server.Shutdown(stop)
 	<-served // Serve returns as soon as Shutdown begins
 	if errors.Is(err, context.DeadlineExceeded) {
 		server.Close()
