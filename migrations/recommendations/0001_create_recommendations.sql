@@ -12,6 +12,7 @@ CREATE TABLE products (
 );
 CREATE INDEX products_category ON products (category_id, active, id);
 
+-- Only orders that count (paid, packed, shipped, delivered) have rows here.
 CREATE TABLE purchases (
     order_id   INTEGER NOT NULL,
     product_id INTEGER NOT NULL,
@@ -21,15 +22,18 @@ CREATE INDEX purchases_product ON purchases (product_id, order_id);
 
 CREATE TABLE product_views (
     product_id INTEGER NOT NULL,
-    day        TEXT    NOT NULL,
-    views      INTEGER NOT NULL,
+    day        TEXT    NOT NULL, -- 2026-01-31
+    views      INTEGER NOT NULL, -- the whole count of that day, so that reading it twice is harmless
     PRIMARY KEY (product_id, day)
 ) WITHOUT ROWID;
 
+-- Written in the transaction of the data that it describes.
 CREATE TABLE feed_positions (
-    feed       TEXT    PRIMARY KEY, -- changes, views
-    position   INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    feed          TEXT    PRIMARY KEY, -- changes, products, purchases, views; snapshot (1: complete)
+    position      INTEGER NOT NULL,    -- the id read last; for views the time of the change
+    after_product INTEGER NOT NULL DEFAULT 0, -- views: the rest of the cursor
+    after_day     TEXT    NOT NULL DEFAULT '',
+    updated_at    INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- +goose Down

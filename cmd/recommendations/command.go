@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stranglerfig/toolkit/extracted/recommendations"
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/sqlite"
+	"github.com/stranglerfig/toolkit/internal/web"
+	"github.com/stranglerfig/toolkit/migrations"
+)
+
+const (
+	owner        = "recommendations"
+	defaultDB    = "var/recommendations.db"
+	defaultToken = "dev-internal-token"
+)
+
+func command(getenv func(string) string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "recommendations",
+		Short: "The shop's recommendations service",
+		Long: `The shop's recommendations service: GET /api/products/{id}/recommendations out of
+its own database, which follows the monolith through its read API.
+
+Environment:
+  SHOP_INTERNAL_TOKEN  the monolith's token for services
+  SHOP_BUG             a fault to rehearse: recommendations-slow (five seconds an answer),
+                       recommendations-garbage (no HTTP at all), recommendations-wrong
+                       (prices one cent too high)`,
+		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(serveCommand(getenv), migrateCommand(), versionCommand())
+	for _, sub := range append(root.Commands(), root) {
+		check := sub.Args
+		sub.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usage(err)
+			}
+			return nil
+		}
+	}
+	return root
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprintln(cmd.OutOrStdout(), program.Version("recommendations"))
+			return nil
+		},
+	}
+}
+
+func migrateCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "Bring the database to the newest schema", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			db, err := open(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			steps, err := migrations.Status(cmd.Context(), db.Writer(), owner)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s has schema version %d\n", path, steps[len(steps)-1].Version)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "db", defaultDB, "database `file`")
+	return cmd
+}
+
+type serveFlags struct {
+	addr, db, monolith, logFormat, logLevel string
+	refresh                                 time.Duration
+	token                                   string
+	bug                                     string
+}
+
+func serveCommand(getenv func(string) string) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve recommendations and follow the monolith", Args: cobra.NoArgs,
+		Long: `Serve recommendations and follow the monolith.
+
+Until the first copy of the monolith's data is complete each request is answered with
+503. From then on the service answers with or without the monolith; GET /healthz tells
+how the feed is, GET /readyz whether the copy is complete.
+
+SHOP_BUG rehearses a fault: recommendations-slow, recommendations-garbage or
+recommendations-wrong.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.token, f.bug = getenv("SHOP_INTERNAL_TOKEN"), getenv("SHOP_BUG")
+			return serve(cmd.Context(), f, cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:9002", "`host:port` to listen on; port 0 picks one")
+	flags.StringVar(&f.db, "db", defaultDB, "database `file`")
+	flags.StringVar(&f.monolith, "monolith", "http://127.0.0.1:9000", "`URL` of the monolith")
+	flags.DurationVar(&f.refresh, "refresh", time.Second, "pause between two looks at the monolith")
+	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
+	log, err := program.Logger(os.Stderr, f.logFormat, f.logLevel)
+	if err != nil {
+		return err
+	}
+	bug, err := recommendations.ParseBug(f.bug)
+	if err != nil {
+		return program.Fail(program.Usage, fmt.Sprintf("use one of %v", recommendations.Bugs()), "SHOP_BUG: %w", err)
+	}
+	if err := recommendations.CheckAddress(f.monolith); err != nil {
+		return usage(fmt.Errorf("--monolith: %w", err))
+	}
+	if f.refresh <= 0 {
+		return usage(fmt.Errorf("--refresh %s: must be more than nothing", f.refresh))
+	}
+	listener, err := web.Listen(ctx, f.addr) // first of all: a taken port changes nothing
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	db, err := open(ctx, f.db)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	store := recommendations.New(db, nil)
+	feed, err := recommendations.NewFeed(store, f.monolith, recommendations.FeedOptions{
+		Token: cmp.Or(f.token, defaultToken), Refresh: f.refresh, Log: log,
+	})
+	if err != nil {
+		return usage(fmt.Errorf("--monolith: %w", err))
+	}
+	service := recommendations.NewService(store, feed, recommendations.ServiceOptions{Log: log, Bug: bug})
+	if bug != "" {
+		log.Warn("a fault is rehearsed", "bug", string(bug))
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return feed.Run(ctx) })
+	group.Go(func() error {
+		return web.Serve(ctx, f.addr, service.Handler(), web.ServeOptions{Log: log, Listener: listener, Ready: func(a net.Addr) {
+			fmt.Fprintf(stdout, "recommendations ready on http://%s\n", a)
+		}})
+	})
+	return group.Wait()
+}
+
+// open opens the database and brings it to the newest schema. It makes the folder
+// of the default path; other folders are the user's business.
+func open(ctx context.Context, path string) (*sqlite.DB, error) {
+	if path == defaultDB {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, program.Fail(program.Usage, "create the folder or give another --db", "%w", err)
+		}
+	}
+	db, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := migrations.Up(ctx, db.Writer(), owner); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
