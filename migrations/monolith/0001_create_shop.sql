@@ -256,10 +256,12 @@ CREATE TABLE payments (
     order_id       INTEGER NOT NULL UNIQUE REFERENCES orders (id) ON DELETE CASCADE,
     amount_cents   INTEGER NOT NULL,
     refunded_cents INTEGER NOT NULL DEFAULT 0 CHECK (refunded_cents BETWEEN 0 AND amount_cents),
+    returned_cents INTEGER NOT NULL DEFAULT 0 CHECK (returned_cents <= refunded_cents), -- of these, what the provider has confirmed
     status         TEXT    NOT NULL CHECK (status IN ('pending', 'accepted', 'declined', 'cancelled', 'refunded')),
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL
 );
+CREATE INDEX payments_owed ON payments (id) WHERE returned_cents < refunded_cents;
 
 CREATE TABLE payment_attempts (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
