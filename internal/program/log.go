@@ -34,7 +34,7 @@ func Logger(w io.Writer, format, level string) (*slog.Logger, error) {
 	default:
 		return nil, Fail(Usage, "use text, json or auto", "unknown log format %q", format)
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{Level: min, TimeFormat: time.TimeOnly, NoColor: !tty})), nil
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: min, TimeFormat: time.TimeOnly, NoColor: !tty})), nil
 }
 
 // Version is what every program prints for --version: the version of the module

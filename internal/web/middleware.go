@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -41,24 +42,33 @@ func Observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 			ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 			ww.Header().Set(RequestIDHeader, id)
 			defer func() {
-				if v := recover(); v != nil {
-					if v == http.ErrAbortHandler {
-						panic(v)
-					}
-					reqLog.Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
-					if ww.Status() == 0 {
-						Fail(ww, r, http.StatusInternalServerError, fmt.Errorf("panic: %v", v))
-					}
-				}
 				took := time.Since(start)
 				pattern := chi.RouteContext(ctx).RoutePattern()
 				metrics.observe(r.Method, pattern, ww.Status(), took)
 				reqLog.Info("request", "method", r.Method, "path", r.URL.Path, "route", pattern,
 					"status", ww.Status(), "bytes", ww.BytesWritten(), "duration_ms", float64(took.Microseconds())/1000)
 			}()
+			defer answerPanic(ww, r)
 			next.ServeHTTP(ww, r)
 		})
 	}
+}
+
+// answerPanic turns a panic into a 500; where a part of the answer is out already,
+// it cuts the connection, so that nobody takes the part for the whole.
+func answerPanic(w middleware.WrapResponseWriter, r *http.Request) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(v)
+	}
+	Log(r.Context()).Error("panic", "value", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if w.Status() != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	Fail(w, r, http.StatusInternalServerError, fmt.Errorf("panic: %v", v))
 }
 
 // SecureHeaders sets the headers that every answer should carry. Pages add their

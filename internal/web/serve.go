@@ -67,9 +67,9 @@ func Serve(ctx context.Context, addr string, handler http.Handler, opts ServeOpt
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.Drain)
 	defer cancel()
 	err := server.Shutdown(stop)
-	<-served // Serve returns as soon as Shutdown begins
+	_ = <-served // ErrServerClosed: Serve returns as soon as Shutdown begins
 	if errors.Is(err, context.DeadlineExceeded) {
-		server.Close()
+		_ = server.Close() // what did not end in time is cut off
 		return fmt.Errorf("stop: requests were still in flight after %s", opts.Drain)
 	}
 	return err
