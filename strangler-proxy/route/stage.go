@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -13,6 +14,9 @@ const (
 	Monolith Stage = "monolith" // the monolith answers
 	Live     Stage = "live"     // the service answers, the monolith stands by
 )
+
+// ErrLaterStage marks a stage that the design has and this version has not.
+var ErrLaterStage = errors.New("not supported by this version yet: use monolith or live")
 
 // Stages lists the stages that this version accepts, in the order of a migration.
 func Stages() []Stage { return []Stage{Monolith, Live} }
@@ -27,7 +31,7 @@ func ParseStage(s string) (Stage, error) {
 		}
 		return "", fmt.Errorf("stage %q: nothing may follow %q", s, word)
 	case "shadow", "canary", "done":
-		return "", fmt.Errorf("stage %q is not supported by this version yet: use monolith or live", s)
+		return "", fmt.Errorf("stage %q is %w", s, ErrLaterStage)
 	}
 	return "", fmt.Errorf("unknown stage %q", s)
 }

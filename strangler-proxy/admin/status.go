@@ -1,0 +1,58 @@
+// Package admin serves the proxy's own pages: health, metrics, status and reload. It
+// answers only programs of this machine: the listener is bound to loopback, requests
+// with a foreign Host or from a foreign page are refused, and a GET changes nothing.
+package admin
+
+import "time"
+
+// A Status is the answer to GET /status.
+type Status struct {
+	Schema   int        `json:"schema"`
+	Version  string     `json:"version"`
+	Started  time.Time  `json:"started"`
+	Listen   string     `json:"listen"`
+	Admin    string     `json:"admin"`
+	Draining bool       `json:"draining"`
+	InFlight int64      `json:"in_flight"`
+	Config   Config     `json:"config"`
+	Monolith Upstream   `json:"monolith"`
+	Services []Upstream `json:"services"`
+	Routes   []Route    `json:"routes"`
+	Default  Counters   `json:"default"` // requests without a route
+	Next     []string   `json:"next_steps"`
+}
+
+// Config says which configuration is in use and whether the file holds another.
+type Config struct {
+	Path       string    `json:"path,omitempty"`
+	State      string    `json:"state"`   // active, rejected, or none without a file
+	Version    uint64    `json:"version"` // counts the configurations taken over
+	Hash       string    `json:"hash"`
+	Loaded     time.Time `json:"loaded"`
+	FileHash   string    `json:"file_hash,omitempty"` // of the file as last read
+	Errors     []string  `json:"errors,omitempty"`    // why the file is rejected
+	NeedsStart []string  `json:"needs_restart,omitempty"`
+}
+
+// Upstream is the monolith or a service.
+type Upstream struct {
+	Name string   `json:"name"`
+	URLs []string `json:"urls"`
+}
+
+// Route is a route with its counters.
+type Route struct {
+	Name    string `json:"name"`
+	Match   string `json:"match"`
+	Service string `json:"to,omitempty"`
+	Stage   string `json:"stage"`
+	Counters
+}
+
+// Counters count requests since the proxy started.
+type Counters struct {
+	Monolith  uint64 `json:"monolith"`  // answered by the monolith
+	Service   uint64 `json:"service"`   // answered by the service
+	Fallbacks uint64 `json:"fallbacks"` // of those by the monolith: because the service could not
+	Failed    uint64 `json:"failed"`    // answered by nobody
+}

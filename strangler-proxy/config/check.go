@@ -1,0 +1,324 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+)
+
+// A checker turns the tree into a Config and collects all problems on its way.
+type checker struct {
+	lookup   func(string) (string, bool)
+	problems []yamldoc.Problem
+}
+
+func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
+	c.problems = append(c.problems, yamldoc.Problem{Pos: pos, Text: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+func (c *checker) config(root *yamldoc.Node) *Config {
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Fallback: defaultFallback()}
+	if root.Kind == yamldoc.Null {
+		c.add(root.Pos, "begin with: version: 1", "the file is empty")
+		return cfg
+	}
+	top, ok := c.section(root, topSection, "file")
+	if !ok {
+		return cfg
+	}
+	c.version(top["version"])
+	if n := top["listen"]; n != nil {
+		cfg.Listen = c.address(n, "listen")
+	}
+	if n := top["admin"]; n != nil {
+		c.admin(n, cfg)
+	}
+	serviceTimeout := c.defaults(top["defaults"], cfg)
+	if n := top["monolith"]; n != nil {
+		cfg.Monolith = c.upstream(n, monolithSection, MonolithName, DefaultMonolithTimeout)
+		cfg.Monolith.Name = MonolithName
+	}
+	if n := top["services"]; n != nil {
+		c.services(n, cfg, serviceTimeout)
+	}
+	c.loops(top, cfg)
+	if n := top["routes"]; n != nil {
+		c.routes(n, cfg, serviceTimeout)
+	}
+	if len(c.problems) > 0 {
+		return cfg
+	}
+	c.compile(cfg)
+	return cfg
+}
+
+// section checks that n is a mapping with the keys of s and no others, none twice.
+// what names it in messages, such as `route "orders"`.
+func (c *checker) section(n *yamldoc.Node, s Section, what string) (map[string]*yamldoc.Node, bool) {
+	if n.Kind != yamldoc.Map {
+		c.add(n.Pos, "keys: "+strings.Join(s.names(), ", "), "%s must be a mapping, this is %s", what, n.Kind)
+		return nil, false
+	}
+	values := map[string]*yamldoc.Node{}
+	first := map[string]int{}
+	for _, e := range n.Entries {
+		if line := first[e.Key]; line != 0 {
+			c.add(e.KeyPos, fmt.Sprintf("first on line %d", line), "key %q stands twice in %s", e.Key, what)
+			continue
+		}
+		first[e.Key] = e.KeyPos.Line
+		if !s.has(e.Key) {
+			c.add(e.KeyPos, yamldoc.DidYouMean(e.Key, s.names()), "unknown key %q in %s", e.Key, what)
+			continue
+		}
+		values[e.Key] = e.Value
+	}
+	for _, k := range s.Keys {
+		if k.Required && first[k.Name] == 0 {
+			c.add(n.Pos, "", "%s has no %q", what, k.Name)
+		}
+	}
+	return values, true
+}
+
+func (s Section) has(key string) bool {
+	for _, k := range s.Keys {
+		if k.Name == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) version(n *yamldoc.Node) {
+	if n != nil && (n.Kind != yamldoc.Number || n.Text != "1") {
+		c.add(n.Pos, "write: version: 1", "version %s is not known to this program", orNothing(n))
+	}
+}
+
+func orNothing(n *yamldoc.Node) string {
+	if n.Text == "" {
+		return n.Kind.String()
+	}
+	return n.Text
+}
+
+func (c *checker) admin(n *yamldoc.Node, cfg *Config) {
+	keys, ok := c.section(n, adminSection, "admin")
+	if !ok || keys["listen"] == nil {
+		return
+	}
+	cfg.Admin = c.address(keys["listen"], "admin.listen")
+	if cfg.Admin != "" && !IsLoopback(cfg.Admin) {
+		c.add(keys["listen"].Pos, "use 127.0.0.1:PORT", "admin.listen must be a loopback address: whoever reaches it controls the proxy")
+	}
+}
+
+func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
+	timeout := DefaultServiceTimeout
+	if n == nil {
+		return timeout
+	}
+	keys, ok := c.section(n, defaultsSection, "defaults")
+	if !ok {
+		return timeout
+	}
+	if t := keys["timeout"]; t != nil {
+		timeout = c.duration(t, "defaults.timeout")
+	}
+	if f := keys["fallback"]; f != nil {
+		if keys, ok := c.section(f, fallbackSection, "defaults.fallback"); ok && keys["on"] != nil {
+			cfg.Fallback = c.fallback(keys["on"])
+		}
+	}
+	return timeout
+}
+
+func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time.Duration) Upstream {
+	u := Upstream{Timeout: timeout}
+	if n.Kind == yamldoc.String {
+		u.URLs = c.urls(n, what)
+		return u
+	}
+	if n.Kind != yamldoc.Map {
+		c.add(n.Pos, "e.g. http://127.0.0.1:9000", "%s must be a url or a mapping, this is %s", what, n.Kind)
+		return u
+	}
+	keys, _ := c.section(n, s, what)
+	if url := keys["url"]; url != nil {
+		u.URLs = c.urls(url, what+".url")
+		if s.Path == monolithSection.Path && url.Kind == yamldoc.List {
+			c.add(url.Pos, "", "monolith.url must be one url")
+		}
+	}
+	if h := keys["health"]; h != nil {
+		u.Health = c.text(h, what+".health")
+		if u.Health != "" && !strings.HasPrefix(u.Health, "/") {
+			c.add(h.Pos, "e.g. /healthz", "%s.health must be a path that starts with /", what)
+		}
+	}
+	if t := keys["timeout"]; t != nil {
+		u.Timeout = c.duration(t, what+".timeout")
+	}
+	return u
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// named calls each for every entry of a mapping from names.
+func (c *checker) named(n *yamldoc.Node, what string, each func(e yamldoc.Entry)) {
+	if n.Kind == yamldoc.Null {
+		return
+	}
+	if n.Kind != yamldoc.Map {
+		c.add(n.Pos, "", "%ss must be a mapping from names, this is %s", what, n.Kind)
+		return
+	}
+	first := map[string]int{}
+	for _, e := range n.Entries {
+		switch {
+		case first[e.Key] != 0:
+			c.add(e.KeyPos, fmt.Sprintf("first on line %d", first[e.Key]), "%s %q stands twice", what, e.Key)
+			continue
+		case !validName.MatchString(e.Key):
+			c.add(e.KeyPos, "letters, digits, . _ -; at most 64", "%q is no name for a %s", e.Key, what)
+		}
+		first[e.Key] = e.KeyPos.Line
+		each(e)
+	}
+}
+
+func (c *checker) services(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
+	c.named(n, "service", func(e yamldoc.Entry) {
+		if e.Key == MonolithName || e.Key == ProxyName {
+			c.add(e.KeyPos, "", "a service cannot be named %q: answers are marked with that name", e.Key)
+		}
+		service := c.upstream(e.Value, serviceSection, fmt.Sprintf("service %q", e.Key), timeout)
+		service.Name = e.Key
+		cfg.Services = append(cfg.Services, service)
+	})
+}
+
+func (c *checker) routes(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
+	c.named(n, "route", func(e yamldoc.Entry) {
+		what := fmt.Sprintf("route %q", e.Key)
+		if e.Key == route.Default {
+			c.add(e.KeyPos, "", "a route cannot be named %q: requests without a route are reported so", e.Key)
+		}
+		keys, ok := c.section(e.Value, routeSection, what)
+		if !ok {
+			return
+		}
+		r := Route{Route: route.Route{Name: e.Key}, Line: e.KeyPos.Line, Timeout: timeout}
+		if m := keys["match"]; m != nil {
+			r.Match = c.match(m, what)
+		}
+		if s := keys["stage"]; s != nil {
+			r.Stage = c.stage(s, what)
+		}
+		c.target(&r, keys["to"], e.KeyPos, cfg)
+		if t := keys["timeout"]; t != nil {
+			r.Timeout = c.duration(t, what+".timeout")
+		}
+		cfg.Routes = append(cfg.Routes, r)
+	})
+	c.ambiguous(n, cfg)
+}
+
+func (c *checker) match(n *yamldoc.Node, what string) route.Template {
+	text := c.text(n, what+".match")
+	if text == "" {
+		return route.Template{}
+	}
+	t, err := route.ParseTemplate(text)
+	if err != nil {
+		c.add(n.Pos, "", "%s.match: %v", what, err)
+	}
+	return t
+}
+
+func (c *checker) stage(n *yamldoc.Node, what string) route.Stage {
+	text := c.text(n, what+".stage")
+	if text == "" {
+		return ""
+	}
+	stage, err := route.ParseStage(text)
+	if err != nil {
+		var known []string
+		for _, s := range route.Stages() {
+			known = append(known, string(s))
+		}
+		remedy := yamldoc.DidYouMean(text, known)
+		if errors.Is(err, route.ErrLaterStage) {
+			remedy = ""
+		}
+		c.add(n.Pos, remedy, "%s: %v", what, err)
+	}
+	return stage
+}
+
+func (c *checker) target(r *Route, to *yamldoc.Node, pos yamldoc.Pos, cfg *Config) {
+	if to == nil {
+		if r.Stage != "" && r.Stage != route.Monolith {
+			c.add(pos, "add to: SERVICE", "route %q is at stage %s but has no service", r.Name, r.Stage)
+		}
+		return
+	}
+	r.Service = c.text(to, fmt.Sprintf("route %q.to", r.Name))
+	if r.Service == "" {
+		return
+	}
+	service := cfg.Service(r.Service)
+	if service == nil {
+		var names []string
+		for _, s := range cfg.Services {
+			names = append(names, s.Name)
+		}
+		remedy := yamldoc.DidYouMean(r.Service, names)
+		if len(names) == 0 {
+			remedy = "declare it under services"
+		}
+		c.add(to.Pos, remedy, "route %q goes to %q, which is not among the services", r.Name, r.Service)
+		return
+	}
+	r.Timeout = service.Timeout
+}
+
+// ambiguous reports each pair of routes that match the same requests.
+func (c *checker) ambiguous(n *yamldoc.Node, cfg *Config) {
+	first := map[string]*Route{}
+	for i := range cfg.Routes {
+		r := &cfg.Routes[i]
+		if r.Match.String() == "" {
+			continue
+		}
+		if other := first[r.Match.Key()]; other != nil {
+			pos := yamldoc.Pos{Line: r.Line, Column: 1}
+			if m := n.Get(r.Name).Get("match"); m != nil {
+				pos = m.Pos
+			}
+			c.add(pos, "change or remove one of them", "route %q (line %d) matches the same requests as route %q (line %d): %s",
+				r.Name, r.Line, other.Name, other.Line, r.Match)
+			continue
+		}
+		first[r.Match.Key()] = r
+	}
+}
+
+func (c *checker) compile(cfg *Config) {
+	routes := make([]route.Route, len(cfg.Routes))
+	for i, r := range cfg.Routes {
+		routes[i] = r.Route
+	}
+	table, err := route.Build(routes)
+	if err != nil {
+		c.add(yamldoc.Pos{Line: 1, Column: 1}, "", "%v", err)
+		return
+	}
+	cfg.Table = table
+}

@@ -1,0 +1,135 @@
+// Package config reads strangler.yaml: strictly, reporting everything that is wrong
+// at once, and into an immutable value that is ready to route by. It reads no
+// environment and no file by itself; the caller hands both in.
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+)
+
+// Defaults of what a file need not say.
+const (
+	DefaultListen          = "127.0.0.1:8080"
+	DefaultAdmin           = "127.0.0.1:8081"
+	DefaultServiceTimeout  = 10 * time.Second
+	DefaultMonolithTimeout = 60 * time.Second
+)
+
+// Names that no service may have, because the proxy reports by them who answered.
+const (
+	MonolithName = "monolith"
+	ProxyName    = "proxy"
+)
+
+// A Config is a checked configuration. It is immutable.
+type Config struct {
+	Name     string // the file's name for messages; empty without a file
+	Hash     string // of the file's bytes, hexadecimal
+	Listen   string
+	Admin    string
+	Monolith Upstream
+	Services []Upstream // in file order
+	Fallback Fallback
+	Routes   []Route // in file order
+	Table    *route.Table
+}
+
+// An Upstream is the monolith or a service: one or more instances that are alike.
+type Upstream struct {
+	Name    string
+	URLs    []*url.URL
+	Health  string        // path that answers 200 when an instance is well; may be empty
+	Timeout time.Duration // until its response begins; 0 means no limit
+}
+
+// A Route is a route of the table with what only the file says about it.
+type Route struct {
+	route.Route
+	Timeout time.Duration // until the service's response begins; 0 means no limit
+	Line    int
+}
+
+// Service returns the service named name, or nil.
+func (c *Config) Service(name string) *Upstream {
+	for i := range c.Services {
+		if c.Services[i].Name == name {
+			return &c.Services[i]
+		}
+	}
+	return nil
+}
+
+// Route returns the route named name, or nil.
+func (c *Config) Route(name string) *Route {
+	for i := range c.Routes {
+		if c.Routes[i].Name == name {
+			return &c.Routes[i]
+		}
+	}
+	return nil
+}
+
+// RouteNames lists the routes' names in file order.
+func (c *Config) RouteNames() []string {
+	names := make([]string, len(c.Routes))
+	for i, r := range c.Routes {
+		names[i] = r.Name
+	}
+	return names
+}
+
+// HashOf is the hash by which a file's content is known in status, log and audit.
+func HashOf(source []byte) string {
+	sum := sha256.Sum256(source)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Options tune Parse. The zero value knows no environment variables.
+type Options struct {
+	LookupEnv func(name string) (string, bool)
+}
+
+// Parse reads and checks source. The document is returned also when the check fails
+// but the YAML is well-formed; the error then is a *yamldoc.ProblemsError.
+func Parse(name string, source []byte, opts Options) (*Config, *yamldoc.Document, error) {
+	doc, err := yamldoc.Parse(name, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opts.LookupEnv == nil {
+		opts.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	c := checker{lookup: opts.LookupEnv}
+	cfg := c.config(doc.Root)
+	if len(c.problems) > 0 {
+		return nil, doc, doc.Fail(c.problems...)
+	}
+	cfg.Name, cfg.Hash = name, HashOf(source)
+	return cfg, doc, nil
+}
+
+// Single is the configuration without a file: everything goes to the monolith.
+func Single(listen, admin, monolith string) (*Config, error) {
+	u, reason := parseURL(monolith)
+	if reason != "" {
+		return nil, &urlError{monolith, reason}
+	}
+	table, err := route.Build(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Config{
+		Listen: listen, Admin: admin, Table: table, Fallback: defaultFallback(),
+		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
+	}, nil
+}
+
+type urlError struct{ url, reason string }
+
+func (e *urlError) Error() string { return "url " + e.url + ": " + e.reason }

@@ -1,0 +1,69 @@
+package config
+
+// A Key describes one key of the file. The checker refuses keys that are not listed
+// here, and the reference page is printed from the same lists, so both are true.
+type Key struct {
+	Name     string
+	Type     string
+	Default  string // as text for the reference; empty means none
+	Required bool
+	Doc      string
+}
+
+// A Section is a mapping of the file and its keys.
+type Section struct {
+	Path string // e.g. "routes.NAME"
+	Doc  string
+	Keys []Key
+}
+
+// Sections lists every mapping of the file, the top level first.
+func Sections() []Section {
+	return []Section{topSection, adminSection, monolithSection, serviceSection, defaultsSection, fallbackSection, routeSection}
+}
+
+// The sections. They are constants in all but name.
+var (
+	topSection = Section{"", "The top level of the file.", []Key{
+		{Name: "version", Type: "number", Required: true, Doc: "Version of the format: `1`."},
+		{Name: "listen", Type: "address", Default: DefaultListen, Doc: "Where clients connect, `host:port`. Port `0` takes a free one. A change takes effect at the next start."},
+		{Name: "admin", Type: "mapping", Doc: "The admin listener, see below."},
+		{Name: "monolith", Type: "url or mapping", Required: true, Doc: "Who answers whatever no route has taken over."},
+		{Name: "services", Type: "mapping of url or mapping", Doc: "The extracted services by name. `monolith` and `proxy` are not free as names."},
+		{Name: "defaults", Type: "mapping", Doc: "What holds for every route that says nothing else."},
+		{Name: "routes", Type: "mapping of mapping", Doc: "The routes by name. Their order does not matter."},
+	}}
+	adminSection = Section{"admin", "Health, metrics and status. It is served on this address only, never to clients.", []Key{
+		{Name: "listen", Type: "address", Default: DefaultAdmin, Doc: "A loopback address of this machine. A change takes effect at the next start."},
+	}}
+	monolithSection = Section{"monolith", "The long form; `monolith: http://127.0.0.1:9000` is short for `{url: …}`.", []Key{
+		{Name: "url", Type: "url", Required: true, Doc: "`http://host:port` or `https://host:port`, without a path."},
+		{Name: "timeout", Type: "duration", Default: "60s", Doc: "How long a response may take to begin. `0s` means no limit."},
+	}}
+	serviceSection = Section{"services.NAME", "The long form; `orders: http://127.0.0.1:9008` is short for `{url: …}`.", []Key{
+		{Name: "url", Type: "url or list of urls", Required: true, Doc: "One or more instances. They take turns; one that refuses the connection is passed over."},
+		{Name: "health", Type: "path", Doc: "A path that answers 2xx when the service is well. `strangler doctor` and `config check --connect` ask it."},
+		{Name: "timeout", Type: "duration", Default: "`defaults.timeout`", Doc: "How long a response may take to begin."},
+	}}
+	defaultsSection = Section{"defaults", "", []Key{
+		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},
+		{Name: "fallback", Type: "mapping", Doc: "When the monolith answers in place of a service."},
+	}}
+	fallbackSection = Section{"defaults.fallback", "Methods other than GET, HEAD and OPTIONS fall back only where the service cannot have acted.", []Key{
+		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},
+	}}
+	routeSection = Section{"routes.NAME", "A route names the requests that move together, and how far they have moved.", []Key{
+		{Name: "match", Type: "match", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none."},
+		{Name: "to", Type: "service", Doc: "The service the route moves to. Required once the stage is not `monolith`."},
+		{Name: "stage", Type: "stage", Required: true, Doc: "`monolith`: the monolith answers. `live`: the service answers and the monolith stands by."},
+		{Name: "timeout", Type: "duration", Default: "the service's", Doc: "How long the service's response may take to begin."},
+	}}
+)
+
+func (s Section) names() []string {
+	names := make([]string, len(s.Keys))
+	for i, k := range s.Keys {
+		names[i] = k.Name
+	}
+	return names
+}

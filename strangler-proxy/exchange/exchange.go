@@ -1,0 +1,70 @@
+// Package exchange holds the one value that accompanies a request through the proxy
+// and collects what happened to it. A value belongs to the goroutine that serves the
+// request; log and metrics read it after the response has ended.
+package exchange
+
+import (
+	"context"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+)
+
+// An Exchange is one request of a client, what shall happen to it and what did.
+type Exchange struct {
+	ID            string // the request id
+	Start         time.Time
+	Method        string
+	Path          string // as sent, for the log
+	ConfigVersion uint64
+
+	Decision route.Decision
+	Plan     Plan
+
+	// What happened. Empty or zero until it did.
+	ServedBy string // config.MonolithName, a service's name or config.ProxyName
+	Fallback string // why the monolith answered in place of the service
+	Failure  string // why nobody could answer, in one word
+	Status   int
+	Bytes    int64 // of the response's body
+	Upgraded bool
+}
+
+// A Plan says whom to ask, in which order.
+type Plan struct {
+	Service  *Target       // nil: only the monolith
+	Timeout  time.Duration // of the service's response
+	Monolith *Target
+	Fallback *config.Fallback
+}
+
+// A Target is an upstream's instances and whose turn it is. Goroutines share it.
+type Target struct {
+	Name    string
+	URLs    []*url.URL
+	Timeout time.Duration
+	turn    atomic.Uint32
+}
+
+// Next returns the number of the instance whose turn it is.
+func (t *Target) Next() int {
+	if len(t.URLs) == 1 {
+		return 0
+	}
+	return int(t.turn.Add(1)-1) % len(t.URLs)
+}
+
+type contextKey struct{}
+
+// With returns a context that carries x.
+func With(ctx context.Context, x *Exchange) context.Context {
+	return context.WithValue(ctx, contextKey{}, x)
+}
+
+// From returns the Exchange that With put into ctx; it panics when there is none.
+func From(ctx context.Context) *Exchange {
+	return ctx.Value(contextKey{}).(*Exchange)
+}

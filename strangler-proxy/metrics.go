@@ -1,0 +1,118 @@
+package strangler
+
+import (
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+)
+
+// metrics is the proxy's own registry. Every label is bounded by the configuration:
+// route names, three sides, five status classes, the reasons that the code knows.
+type metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	fallbacks *prometheus.CounterVec
+	rejected  *prometheus.CounterVec
+	inFlight  prometheus.Gauge
+
+	reloadGood, reloadTime, configVersion prometheus.Gauge
+	configInfo                            *prometheus.GaugeVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_requests_total", Help: "Requests answered, by route, by the side that answered and by status class.",
+		}, []string{"route", "side", "class"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "strangler_request_duration_seconds", Help: "Time from a request's head to the end of its response.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "side"}),
+		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_fallbacks_total", Help: "Requests that the monolith answered because the service could not, by reason.",
+		}, []string{"route", "reason"}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_rejected_requests_total", Help: "Requests that were refused and never forwarded, by reason.",
+		}, []string{"reason"}),
+		inFlight: gauge("strangler_requests_in_flight", "Requests being served, with open streams."),
+
+		reloadGood:    gauge("strangler_config_last_reload_successful", "1 if the last look at the configuration found it good, else 0."),
+		reloadTime:    gauge("strangler_config_last_reload_success_timestamp_seconds", "When a configuration was last taken over."),
+		configVersion: gauge("strangler_config_version", "Number of configurations taken over since the start."),
+		configInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
+		}, []string{"hash"}),
+	}
+	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.inFlight,
+		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+// loaded notes that s is in use.
+func (m *metrics) loaded(s *snapshot) {
+	m.reloadGood.Set(1)
+	m.reloadTime.Set(float64(s.loaded.UnixMilli()) / 1000)
+	m.configVersion.Set(float64(s.version))
+	m.configInfo.Reset()
+	m.configInfo.WithLabelValues(s.config.Hash).Set(1)
+}
+
+// routeMetrics are a route's series, looked up once.
+type routeMetrics struct {
+	sides     [3]sideMetrics // monolith, service, proxy
+	fallbacks *prometheus.CounterVec
+}
+
+type sideMetrics struct {
+	classes  [5]prometheus.Counter // 1xx to 5xx
+	duration prometheus.Observer
+}
+
+func (m *metrics) route(name string) *routeMetrics {
+	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name})}
+	for i, side := range []string{config.MonolithName, "service", config.ProxyName} {
+		for class := range r.sides[i].classes {
+			r.sides[i].classes[class] = m.requests.WithLabelValues(name, side, strconv.Itoa(class+1)+"xx")
+		}
+		r.sides[i].duration = m.durations.WithLabelValues(name, side)
+	}
+	return r
+}
+
+// record counts a finished exchange.
+func (c *routeCounters) record(x *exchange.Exchange, took time.Duration) {
+	side := &c.metrics.sides[1]
+	switch x.ServedBy {
+	case config.MonolithName:
+		side = &c.metrics.sides[0]
+		c.monolith.Add(1)
+	case config.ProxyName:
+		side = &c.metrics.sides[2]
+		c.failed.Add(1)
+	default:
+		c.service.Add(1)
+	}
+	side.classes[min(max(x.Status/100, 1), 5)-1].Inc()
+	if !x.Upgraded {
+		side.duration.Observe(took.Seconds())
+	}
+	if x.Fallback != "" {
+		c.fallbacks.Add(1)
+		c.metrics.fallbacks.WithLabelValues(x.Fallback).Inc()
+	}
+}
+
+func sameURL(a, b *url.URL) bool { return *a == *b }

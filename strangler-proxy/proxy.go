@@ -1,0 +1,286 @@
+// Package strangler is a reverse proxy that stands in front of a monolith and hands
+// its endpoints to services, one route and one stage at a time. A route's stage is a
+// word in a file; the proxy follows the file while it runs, keeps the last good
+// configuration when the file is bad, and lets the monolith answer where a service
+// cannot. It never sends a request that changes something twice.
+package strangler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
+)
+
+// Options tune a Proxy. Either ConfigPath or Config must be given; the rest may be zero.
+type Options struct {
+	ConfigPath string         // the file to follow
+	Config     *config.Config // a fixed configuration, when there is no file
+	Listen     string         // instead of the configuration's
+	Admin      string         // instead of the configuration's
+	Version    string         // shown in the status
+	LookupEnv  func(string) (string, bool)
+
+	Log       *slog.Logger // nil discards
+	AccessLog bool         // a line in Log for each request
+
+	PollEvery      time.Duration // how often the file is looked at; 0 means 500 ms
+	DrainLimit     time.Duration // how long requests may go on after the end of Run's context; 0 means 10 s
+	HeaderTimeout  time.Duration // for a client to send a request's head; 0 means 10 s
+	IdleTimeout    time.Duration // for a client's connection without a request; 0 means 2 min
+	ConnectTimeout time.Duration // to an upstream; 0 means 1 s
+}
+
+func (o *Options) setDefaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	for _, d := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&o.PollEvery, 500 * time.Millisecond},
+		{&o.DrainLimit, 10 * time.Second},
+		{&o.HeaderTimeout, 10 * time.Second},
+		{&o.IdleTimeout, 2 * time.Minute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+}
+
+// A Proxy has its addresses bound and serves while Run runs.
+type Proxy struct {
+	opts     Options
+	current  atomic.Pointer[snapshot]
+	registry *registry
+	metrics  *metrics
+	front    *front
+	forward  *upstream.Forwarder
+	started  time.Time
+
+	public, private net.Listener
+
+	reloading sync.Mutex // one reload at a time
+	mu        sync.Mutex // guards what follows
+	fileHash  string     // of the file as last read
+	rejected  error      // why that is not in use; nil when it is
+}
+
+// New loads the configuration and binds both addresses. A bad configuration or an
+// address in use is an error with exit code program.Usage, and nothing stays bound.
+func New(ctx context.Context, opts Options) (*Proxy, error) {
+	opts.setDefaults()
+	cfg, hash := opts.Config, ""
+	if opts.ConfigPath != "" {
+		var err error
+		if cfg, hash, err = load(opts.ConfigPath, opts.LookupEnv); err != nil {
+			return nil, &program.Error{Code: program.Usage, Err: err}
+		}
+	}
+	if cfg == nil {
+		return nil, errors.New("strangler: neither Options.ConfigPath nor Options.Config is given")
+	}
+	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
+	p.registry = newRegistry(p.metrics)
+	p.forward = upstream.New(upstream.Options{ConnectTimeout: opts.ConnectTimeout})
+	var access *slog.Logger
+	if opts.AccessLog {
+		access = opts.Log
+	}
+	p.front = newFront(&p.current, p.metrics, p.forward, access, opts.Log)
+	p.use(cfg)
+	if err := p.bind(ctx, cfg); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Proxy) bind(ctx context.Context, cfg *config.Config) error {
+	listen, private := first(p.opts.Listen, cfg.Listen), first(p.opts.Admin, cfg.Admin)
+	for _, address := range []string{listen, private} {
+		if err := config.CheckAddress(address); err != nil {
+			return program.Fail(program.Usage, "give host:port, such as 127.0.0.1:8080", "%w", err)
+		}
+	}
+	if !config.IsLoopback(private) {
+		return program.Fail(program.Usage, "use 127.0.0.1:PORT", "the admin address %s is not a loopback address: whoever reaches it controls the proxy", private)
+	}
+	var err error
+	var lc net.ListenConfig
+	if p.public, err = lc.Listen(ctx, "tcp", listen); err != nil {
+		return program.Listen(listen, err)
+	}
+	if p.private, err = lc.Listen(ctx, "tcp", private); err != nil {
+		p.public.Close()
+		return program.Listen(private, err)
+	}
+	return nil
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// Addr is the address that clients connect to.
+func (p *Proxy) Addr() net.Addr { return p.public.Addr() }
+
+// AdminAddr is the address of health, metrics and status.
+func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
+
+// use makes cfg the configuration of every request that begins from now on.
+func (p *Proxy) use(cfg *config.Config) *snapshot {
+	var version uint64 = 1
+	if old := p.current.Load(); old != nil {
+		version = old.version + 1
+	}
+	s := p.registry.snapshot(cfg, version)
+	p.current.Store(s)
+	p.metrics.loaded(s)
+	return s
+}
+
+// Reload reads the file again and takes it over if it is good. Open requests and
+// streams go on as they began. The error says why the file was rejected.
+func (p *Proxy) Reload() error {
+	p.reloading.Lock()
+	defer p.reloading.Unlock()
+	if p.opts.ConfigPath == "" {
+		return errors.New("the proxy runs without a configuration file")
+	}
+	cfg, hash, err := load(p.opts.ConfigPath, p.opts.LookupEnv)
+	p.mu.Lock()
+	known := err == nil && p.rejected == nil && hash == p.current.Load().config.Hash
+	repeated := err != nil && p.rejected != nil && err.Error() == p.rejected.Error()
+	p.fileHash, p.rejected = hash, err
+	p.mu.Unlock()
+	switch {
+	case known:
+		p.metrics.reloadGood.Set(1)
+	case err != nil:
+		p.metrics.reloadGood.Set(0)
+		if !repeated {
+			p.opts.Log.Error("configuration rejected, the last good one stays in use", "path", p.opts.ConfigPath, "errors", reasons(err))
+		}
+	case hash == p.current.Load().config.Hash:
+		p.metrics.reloadGood.Set(1)
+		p.opts.Log.Info("configuration is good again", "path", p.opts.ConfigPath, "hash", hash)
+	default:
+		before := p.current.Load()
+		s := p.use(cfg)
+		p.opts.Log.Info("configuration taken over", "path", p.opts.ConfigPath, "version", s.version, "hash", hash, "changes", changes(before.config, cfg))
+		if needs := p.needsRestart(cfg); len(needs) > 0 {
+			p.opts.Log.Warn("a part of the configuration takes effect at the next start", "keys", needs)
+		}
+	}
+	return err
+}
+
+// needsRestart lists the keys of cfg that differ from what is bound.
+func (p *Proxy) needsRestart(cfg *config.Config) []string {
+	var keys []string
+	if p.opts.Listen == "" && !bound(p.public, cfg.Listen) {
+		keys = append(keys, "listen")
+	}
+	if p.opts.Admin == "" && !bound(p.private, cfg.Admin) {
+		keys = append(keys, "admin.listen")
+	}
+	return keys
+}
+
+// bound reports whether l is what listening on address would give.
+func bound(l net.Listener, address string) bool {
+	want, err := net.ResolveTCPAddr("tcp", address)
+	have, ok := l.Addr().(*net.TCPAddr)
+	if err != nil || !ok {
+		return false
+	}
+	sameHost := want.IP.Equal(have.IP) || (want.IP == nil || want.IP.IsUnspecified()) && have.IP.IsUnspecified()
+	return sameHost && (want.Port == 0 || want.Port == have.Port)
+}
+
+// Run serves until ctx ends, then lets the requests in flight end, at most for
+// Options.DrainLimit, and returns nil.
+func (p *Proxy) Run(ctx context.Context) error {
+	defer p.forward.Close()
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	public := &http.Server{
+		Handler:                      p.front,
+		ReadHeaderTimeout:            p.opts.HeaderTimeout,
+		IdleTimeout:                  p.opts.IdleTimeout,
+		MaxHeaderBytes:               limitURL + limitHeader + 16<<10, // the front answers at the exact limits
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return base },
+		ErrorLog:                     slog.NewLogLogger(p.opts.Log.Handler(), slog.LevelDebug),
+	}
+	private := &http.Server{
+		Handler:           admin.Routes(p, p.metrics.registry),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          public.ErrorLog,
+	}
+	failed := make(chan error, 2)
+	var running sync.WaitGroup
+	running.Go(func() { failed <- serve(public, p.public) })
+	running.Go(func() { failed <- serve(private, p.private) })
+	watch, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	if p.opts.ConfigPath != "" {
+		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, check: func() { _ = p.Reload() }}
+		running.Go(func() { w.run(watch) })
+	}
+	var err error
+	select {
+	case err = <-failed:
+		_ = public.Close()
+	case <-ctx.Done():
+		p.drain(public, cancel)
+	}
+	stopWatching()
+	_ = private.Close()
+	running.Wait()
+	return err
+}
+
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// lastCall is how long connections are still accepted after the end was announced:
+// clients learn from "Connection: close" that they must not use theirs again.
+const lastCall = 100 * time.Millisecond
+
+func (p *Proxy) drain(public *http.Server, cancelRequests context.CancelFunc) {
+	p.front.draining.Store(true)
+	p.opts.Log.Info("stopping", "in_flight", p.front.open.Load(), "limit", p.opts.DrainLimit.String())
+	deadline, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
+	defer cancel()
+	sleep(deadline, lastCall)
+	_ = public.Shutdown(deadline)
+	for p.front.open.Load() > 0 && sleep(deadline, 5*time.Millisecond) { // upgraded connections
+	}
+	if open := p.front.open.Load(); open > 0 {
+		p.opts.Log.Warn("requests broken off at the drain limit", "count", open)
+	}
+	cancelRequests()
+	_ = public.Close()
+}

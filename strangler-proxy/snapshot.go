@@ -1,0 +1,107 @@
+package strangler
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+)
+
+// A snapshot is everything that a request needs of one configuration. It is
+// immutable; a reload puts another in its place.
+type snapshot struct {
+	config   *config.Config
+	version  uint64
+	loaded   time.Time
+	monolith *exchange.Target
+	routes   []liveRoute // by route.Route.Position
+	fallback *liveRoute  // for requests without a route
+}
+
+// A liveRoute is a route with what it needs at run time.
+type liveRoute struct {
+	service  *exchange.Target // nil if the route names none
+	timeout  time.Duration
+	counters *routeCounters
+}
+
+// routeCounters count what happened to the requests of one route. They belong to the
+// route's name and survive reloads.
+type routeCounters struct {
+	monolith, service, fallbacks, failed atomic.Uint64
+	metrics                              *routeMetrics
+}
+
+// A registry keeps the state that outlives a configuration.
+type registry struct {
+	mu       sync.Mutex
+	targets  map[string]*exchange.Target
+	counters map[string]*routeCounters
+	metrics  *metrics
+}
+
+func newRegistry(m *metrics) *registry {
+	return &registry{targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m}
+}
+
+// snapshot prepares cfg. Services and routes that stay keep their state.
+func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &snapshot{
+		config: cfg, version: version, loaded: time.Now(),
+		monolith: r.target(cfg.Monolith),
+		fallback: &liveRoute{counters: r.countersOf(route.Default)},
+	}
+	services := map[string]*exchange.Target{}
+	for _, u := range cfg.Services {
+		services[u.Name] = r.target(u)
+	}
+	for _, rt := range cfg.Routes {
+		s.routes = append(s.routes, liveRoute{
+			service: services[rt.Service], timeout: rt.Timeout, counters: r.countersOf(rt.Name),
+		})
+	}
+	return s
+}
+
+func (r *registry) target(u config.Upstream) *exchange.Target {
+	old := r.targets[u.Name]
+	if old != nil && old.Timeout == u.Timeout && slices.EqualFunc(old.URLs, u.URLs, sameURL) {
+		return old
+	}
+	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout}
+	r.targets[u.Name] = t
+	return t
+}
+
+func (r *registry) countersOf(name string) *routeCounters {
+	c := r.counters[name]
+	if c == nil {
+		c = &routeCounters{metrics: r.metrics.route(name)}
+		r.counters[name] = c
+	}
+	return c
+}
+
+// live returns the run-time half of a decision's route.
+func (s *snapshot) live(d route.Decision) *liveRoute {
+	if d.Route == nil {
+		return s.fallback
+	}
+	return &s.routes[d.Route.Position]
+}
+
+// plan says whom to ask for a decision.
+func (s *snapshot) plan(d route.Decision) exchange.Plan {
+	p := exchange.Plan{Monolith: s.monolith, Fallback: &s.config.Fallback}
+	if d.Side == route.ToService {
+		live := s.live(d)
+		p.Service, p.Timeout = live.service, live.timeout
+	}
+	return p
+}

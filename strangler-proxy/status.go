@@ -1,0 +1,121 @@
+package strangler
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+)
+
+var _ admin.Proxy = (*Proxy)(nil)
+
+// Ready implements admin.Proxy.
+func (p *Proxy) Ready() error {
+	if p.front.draining.Load() {
+		return errors.New("stopping")
+	}
+	return nil
+}
+
+// Status implements admin.Proxy.
+func (p *Proxy) Status() admin.Status {
+	s := p.current.Load()
+	st := admin.Status{
+		Schema: 1, Version: p.opts.Version, Started: p.started,
+		Listen: p.Addr().String(), Admin: p.AdminAddr().String(),
+		Draining: p.front.draining.Load(), InFlight: p.front.open.Load(),
+		Config:   p.configStatus(s),
+		Monolith: upstreamStatus(s.config.Monolith),
+		Services: []admin.Upstream{}, Routes: []admin.Route{},
+		Default: counters(s.fallback.counters),
+	}
+	for _, u := range s.config.Services {
+		st.Services = append(st.Services, upstreamStatus(u))
+	}
+	for i, r := range s.config.Routes {
+		st.Routes = append(st.Routes, admin.Route{
+			Name: r.Name, Match: r.Match.String(), Service: r.Service, Stage: string(r.Stage),
+			Counters: counters(s.routes[i].counters),
+		})
+	}
+	st.Next = next(st)
+	return st
+}
+
+func (p *Proxy) configStatus(s *snapshot) admin.Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := admin.Config{
+		Path: p.opts.ConfigPath, State: "active", Version: s.version, Hash: s.config.Hash,
+		Loaded: s.loaded, FileHash: p.fileHash, NeedsStart: p.needsRestart(s.config),
+	}
+	switch {
+	case p.opts.ConfigPath == "":
+		c.State = "none"
+	case p.rejected != nil:
+		c.State, c.Errors = "rejected", reasons(p.rejected)
+	}
+	return c
+}
+
+func upstreamStatus(u config.Upstream) admin.Upstream {
+	st := admin.Upstream{Name: u.Name}
+	for _, target := range u.URLs {
+		st.URLs = append(st.URLs, target.String())
+	}
+	return st
+}
+
+func counters(c *routeCounters) admin.Counters {
+	return admin.Counters{
+		Monolith: c.monolith.Load(), Service: c.service.Load(),
+		Fallbacks: c.fallbacks.Load(), Failed: c.failed.Load(),
+	}
+}
+
+// next names the sensible commands in this state.
+func next(st admin.Status) []string {
+	steps := []string{}
+	if st.Config.State == "rejected" {
+		return append(steps, "strangler config check --config "+st.Config.Path)
+	}
+	for _, r := range st.Routes {
+		switch {
+		case r.Fallbacks > 0 && r.Stage == "live":
+			steps = append(steps, fmt.Sprintf("strangler route set %s monolith --config %s", r.Name, st.Config.Path))
+		case r.Stage == "monolith" && r.Service != "":
+			steps = append(steps, fmt.Sprintf("strangler route set %s live --config %s", r.Name, st.Config.Path))
+		}
+		if len(steps) == 3 {
+			break
+		}
+	}
+	return steps
+}
+
+// changes lists what a reload altered, one short text each, for the log.
+func changes(before, after *config.Config) []string {
+	texts := []string{}
+	for _, r := range after.Routes {
+		old := before.Route(r.Name)
+		switch {
+		case old == nil:
+			texts = append(texts, fmt.Sprintf("%s: new, %s", r.Name, r.Stage))
+		case old.Stage != r.Stage:
+			texts = append(texts, fmt.Sprintf("%s: %s -> %s", r.Name, old.Stage, r.Stage))
+		case old.Match.String() != r.Match.String() || old.Service != r.Service || old.Timeout != r.Timeout:
+			texts = append(texts, r.Name+": changed")
+		}
+	}
+	for _, r := range before.Routes {
+		if after.Route(r.Name) == nil {
+			texts = append(texts, r.Name+": removed")
+		}
+	}
+	const limit = 20
+	if more := len(texts) - limit; more > 0 {
+		texts = append(texts[:limit], fmt.Sprintf("and %d more", more))
+	}
+	return texts
+}
