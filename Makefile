@@ -4,6 +4,7 @@ SHELL := bash
 PROGRAMS := $(notdir $(wildcard cmd/*))
 # -count=1: many tests run the built programs, which the test cache cannot see.
 GO_TEST ?= go test -count=1
+BUILD ?= go build
 
 .PHONY: help
 help: ## print the targets
@@ -12,7 +13,7 @@ help: ## print the targets
 .PHONY: build
 build: ## build every program into bin/
 	@mkdir -p bin
-	@go build -o bin/ ./cmd/...
+	@$(BUILD) -o bin/ ./cmd/...
 
 .PHONY: demo
 demo: build ## run the shop behind the proxy (Ctrl-C stops everything)
@@ -53,3 +54,9 @@ check: lint test ## what must be green before a commit lands
 .PHONY: doctor
 doctor: build ## say what is missing on this machine
 	@bin/strangler doctor
+
+.PHONY: tutorial-fix
+tutorial-fix: ## run the tutorial's chapters and rewrite the output that drifted
+	go test -count=1 ./internal/tutorial -run 'TestChapters|TestEmbedded' -args -fix
+
+include docs/tutorial/tutorial.mk

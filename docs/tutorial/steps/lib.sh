@@ -1,0 +1,110 @@
+# What the tutorial's scripts share. Source it: it goes to the root of the repository,
+# says where the programs listen and knows how to start and stop them.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 3
+
+proxy_addr=${STRANGLER_DEMO_PROXY:-127.0.0.1:8080}
+admin_addr=${STRANGLER_DEMO_ADMIN:-127.0.0.1:8081}
+monolith_addr=${STRANGLER_DEMO_MONOLITH:-127.0.0.1:9000}
+recommendations_addr=${STRANGLER_DEMO_RECOMMENDATIONS:-127.0.0.1:9002}
+dir=var/demo
+config=$dir/strangler.yaml
+route=product-recommendations
+
+# did prints one thing that a script changed; already one that it found as wanted.
+did() { printf '  %s\n' "$*"; }
+die() {
+	printf 'tutorial: %s\n' "$*" >&2
+	exit 3
+}
+
+# check MESSAGE REMEDY COMMAND... prints ✓ or ✗, and what to do in the second case.
+checks_failed=0
+check() {
+	local message=$1 remedy=$2
+	shift 2
+	if "$@" >/dev/null 2>&1; then
+		printf '  ✓ %s\n' "$message"
+	else
+		printf '  ✗ %s\n      %s\n' "$message" "$remedy"
+		checks_failed=$((checks_failed + 1))
+	fi
+}
+finish() {
+	[ "$checks_failed" -eq 0 ] && exit 0
+	printf '%s of the checks failed.\n' "$checks_failed"
+	exit 1
+}
+
+# status, body and header ask an address; a request takes at most ten seconds.
+status() { curl -s -m 10 -o /dev/null -w '%{http_code}' "$@"; }
+body() { curl -s -m 10 "$@"; }
+header() { # header NAME URL...
+	local name=$1
+	shift
+	curl -s -m 10 -o /dev/null -D - "$@" | tr -d '\r' | awk -F': ' -v name="$name" 'tolower($1) == tolower(name) { print $2 }'
+}
+ok() { [ "$(status "http://$1/healthz")" = 200 ]; }
+shop_answers() { [ "$(status "http://$1/api/categories")" = 200 ]; }
+
+# wait_for SECONDS COMMAND... waits until the command succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# running PIDFILE: the process in that file is there and is one of ours.
+running() {
+	local pid
+	pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && ps -o command= -p "$pid" 2>/dev/null | grep -q 'bin/'
+}
+stop_pidfile() {
+	local pid
+	running "$1" || return 0
+	pid=$(cat "$1")
+	kill "$pid" 2>/dev/null
+	wait_for 10 not running "$1" || kill -9 "$pid" 2>/dev/null
+	rm -f "$1"
+}
+not() { ! "$@"; }
+
+# stop_all ends the demo and every program that a chapter started by hand.
+stop_all() {
+	bin/strangler demo stop >/dev/null 2>&1
+	for name in proxy recommendations monolith; do
+		stop_pidfile "$dir/$name.pid"
+	done
+}
+
+# launch NAME COMMAND... starts a program in the background, with a log and a pid file.
+launch() {
+	local name=$1
+	shift
+	mkdir -p "$dir/logs"
+	setsid_if_any nohup "$@" >>"$dir/logs/$name.log" 2>&1 </dev/null &
+	echo $! >"$dir/$name.pid"
+}
+setsid_if_any() { if command -v setsid >/dev/null; then exec setsid "$@"; else exec "$@"; fi; }
+
+start_demo() {
+	bin/strangler demo --detach >"$dir.log" 2>&1 || {
+		cat "$dir.log" >&2
+		die "the demo does not start; is another one running? bin/strangler demo stop"
+	}
+	rm -f "$dir.log"
+}
+
+start_monolith() {
+	launch monolith bin/monolith serve --addr "$monolith_addr" --db "$dir/monolith.db" --notifications "$dir/notifications.jsonl" --seed-scale 1
+	wait_for 15 shop_answers "$monolith_addr" || die "the monolith does not start: see $dir/logs/monolith.log"
+}
+
+# demo_up: all three programs answer.
+demo_up() { shop_answers "$proxy_addr" && ok "$admin_addr" && ok "$monolith_addr" && ok "$recommendations_addr"; }
+
+# stage prints the stage of the tutorial's route, as the file says.
+stage() { sed -n "/^  $route:/,/^  [a-z]/s/.*stage: *\([a-z]*\).*/\1/p" "$config" 2>/dev/null | head -1; }
