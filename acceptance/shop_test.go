@@ -268,3 +268,50 @@ func find(list []object, ok func(object) bool) (object, bool) {
 	}
 	return list[i], true
 }
+
+// quantities returns how many of each product a cart holds.
+func quantities(t *testing.T, cart object) map[int64]int64 {
+	t.Helper()
+	list, ok := cart["items"].([]any)
+	if !ok {
+		t.Fatalf("the cart's items are %v", cart["items"])
+	}
+	out := map[int64]int64{}
+	for _, item := range list {
+		o := object(item.(map[string]any))
+		out[o.int(t, "product_id")] += o.int(t, "qty")
+	}
+	return out
+}
+
+// atOnce lets n goroutines ask at the same moment and counts the statuses.
+func atOnce(t *testing.T, n int, ask func(i int) (*answer, error)) map[int]int {
+	t.Helper()
+	statuses := map[int]int{}
+	for _, a := range together(t, n, ask) {
+		statuses[a.status]++
+	}
+	return statuses
+}
+
+// together lets n goroutines ask at the same moment and returns the answers.
+func together(t *testing.T, n int, ask func(i int) (*answer, error)) []*answer {
+	t.Helper()
+	start, answers, errs := make(chan struct{}), make([]*answer, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			answers[i], errs[i] = ask(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Fatalf("request %d of %d: %v", i+1, n, err)
+		}
+		answers[i].t = t
+	}
+	return answers
+}
