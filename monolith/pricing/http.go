@@ -1,0 +1,99 @@
+package pricing
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/stranglerfig/toolkit/internal/instant"
+	"github.com/stranglerfig/toolkit/internal/web"
+	"github.com/stranglerfig/toolkit/monolith/identity"
+)
+
+// Routes adds the administration of coupons to r, behind identity's sessions.
+func Routes(r chi.Router, s *Store) {
+	h := handler{s}
+	r = r.With(identity.Admin)
+	r.Get("/api/admin/coupons", h.list)
+	r.Post("/api/admin/coupons", h.create)
+	r.Patch("/api/admin/coupons/{id}", h.update)
+	r.Delete("/api/admin/coupons/{id}", h.remove)
+}
+
+type handler struct{ coupons *Store }
+
+func (h handler) list(w http.ResponseWriter, r *http.Request) {
+	list, err := h.coupons.Coupons(r.Context())
+	if err != nil {
+		web.Fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	web.JSON(w, http.StatusOK, web.NewList(list))
+}
+
+func (h handler) create(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Code           string           `json:"code"`
+		Kind           string           `json:"kind"`
+		Value          int64            `json:"value"`
+		MinOrderCents  int64            `json:"min_order_cents"`
+		MaxRedemptions *int64           `json:"max_redemptions"`
+		PerUserLimit   *int64           `json:"per_user_limit"`
+		StartsAt       *instant.Instant `json:"starts_at"`
+		EndsAt         *instant.Instant `json:"ends_at"`
+	}
+	if err := web.Decode(w, r, &req); err != nil {
+		web.Fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	limit := int64(1)
+	if req.PerUserLimit != nil {
+		limit = *req.PerUserLimit
+	}
+	c, err := h.coupons.Create(r.Context(), actor(r), Coupon{
+		Code: req.Code, Kind: req.Kind, Value: req.Value, MinOrderCents: req.MinOrderCents,
+		MaxRedemptions: req.MaxRedemptions, PerUserLimit: limit, StartsAt: req.StartsAt, EndsAt: req.EndsAt,
+	})
+	if err != nil {
+		web.Fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Location", "/api/admin/coupons")
+	web.JSON(w, http.StatusCreated, c)
+}
+
+func (h handler) update(w http.ResponseWriter, r *http.Request) {
+	id, err := web.ID(r, "id")
+	if err != nil {
+		web.Fail(w, r, http.StatusNotFound, err)
+		return
+	}
+	var change Change
+	if err := web.Decode(w, r, &change); err != nil {
+		web.Fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	c, err := h.coupons.Update(r.Context(), actor(r), id, change)
+	if err != nil {
+		web.Fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	web.JSON(w, http.StatusOK, c)
+}
+
+func (h handler) remove(w http.ResponseWriter, r *http.Request) {
+	id, err := web.ID(r, "id")
+	if err == nil {
+		err = h.coupons.Delete(r.Context(), actor(r), id)
+	}
+	if err != nil {
+		web.Fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func actor(r *http.Request) int64 {
+	user, _ := identity.Current(r.Context())
+	return user.ID
+}
