@@ -1,0 +1,85 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+)
+
+const configName = "strangler.yaml"
+
+const configText = `# The routes of the demo. Save this file and the proxy follows within two seconds,
+# without losing a request. "strangler config check" says what is wrong with it.
+version: 1
+
+listen: %[1]s          # the shop, for browsers and curl
+admin:
+  listen: %[2]s        # /status, /metrics and /healthz of the proxy
+
+# Whatever no route below claims goes here.
+monolith: http://%[3]s
+
+services:
+  recommendations: http://%[4]s
+
+routes:
+  # The first endpoint that can leave the monolith. Flip one word, the stage:
+  #   monolith   the monolith answers, as ever
+  #   live       the service answers; the monolith steps in when the service cannot
+  product-recommendations:
+    match: GET /api/products/{id}/recommendations
+    to: recommendations
+    stage: monolith
+    timeout: 1s          # how long the service may take before the monolith steps in
+`
+
+// prepareConfig writes the routes of the demo, unless there are some: those are the
+// user's. Then it only checks that they lead to the programs that are started.
+func (o Options) prepareConfig() error {
+	path := filepath.Join(o.Dir, configName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		text = fmt.Appendf(nil, configText, o.Proxy, o.Admin, o.Monolith, o.Recommendations)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return fmt.Errorf("write the routes: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return program.Fail(program.Usage, "make it readable, or delete it to start with a new one", "read the routes: %w", err)
+	}
+	var config struct {
+		Monolith any            `yaml:"monolith"`
+		Services map[string]any `yaml:"services"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		return nil // the proxy explains it better: it names line and column
+	}
+	for _, part := range []struct {
+		name, addr string
+		node       any
+	}{{Monolith, o.Monolith, config.Monolith}, {Recommendations, o.Recommendations, config.Services[Recommendations]}} {
+		if url := addressOf(part.node); url != "" && !strings.Contains(url, part.addr) {
+			return program.Fail(program.Usage, fmt.Sprintf("write http://%s there, or start the demo with --%s and that address", part.addr, part.name),
+				"%s sends %s to %s, but the demo runs it on %s", path, part.name, url, part.addr)
+		}
+	}
+	return nil
+}
+
+// addressOf returns the text of an address, given as a string, a list or {url: ...}.
+func addressOf(node any) string {
+	switch v := node.(type) {
+	case nil:
+		return ""
+	case map[string]any:
+		return addressOf(v["url"])
+	}
+	return fmt.Sprint(node)
+}
