@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -38,15 +40,20 @@ the others do without it; "strangler demo start" brings it back.`,
 	cmd.PersistentFlags().StringVar(&opts.Dir, "dir", filepath.Join("var", "demo"), "`folder` for everything that is written")
 	flags := cmd.Flags()
 	flags.IntVar(&opts.Scale, "scale", 1, "size of the seed of a new database: 1 (200 products) or 100")
-	flags.StringVar(&opts.Proxy, "proxy", "127.0.0.1:8080", "`host:port` of the shop behind the proxy")
-	flags.StringVar(&opts.Admin, "admin", "127.0.0.1:8081", "`host:port` of the proxy's admin")
-	flags.StringVar(&opts.Monolith, "monolith", "127.0.0.1:9000", "`host:port` of the monolith")
-	flags.StringVar(&opts.Recommendations, "recommendations", "127.0.0.1:9002", "`host:port` of the recommendations service")
+	flags.StringVar(&opts.Proxy, "proxy", address("PROXY", "127.0.0.1:8080"), "`host:port` of the shop behind the proxy")
+	flags.StringVar(&opts.Admin, "admin", address("ADMIN", "127.0.0.1:8081"), "`host:port` of the proxy's admin")
+	flags.StringVar(&opts.Monolith, "monolith", address("MONOLITH", "127.0.0.1:9000"), "`host:port` of the monolith")
+	flags.StringVar(&opts.Recommendations, "recommendations", address("RECOMMENDATIONS", "127.0.0.1:9002"), "`host:port` of the recommendations service")
 	flags.BoolVar(&background, "detach", false, "run in the background; return once everything is ready")
 	flags.BoolVar(&opts.Detached, "detached", false, "")
 	flags.MarkHidden("detached") //nolint:errcheck // the flag exists
 	cmd.AddCommand(statusCommand(&opts), stopCommand(&opts), startCommand(&opts))
 	return cmd
+}
+
+// address is the default of an address flag: that of the environment, or fallback.
+func address(name, fallback string) string {
+	return cmp.Or(os.Getenv("STRANGLER_DEMO_"+name), fallback)
 }
 
 // arguments are those of the background process.
