@@ -108,3 +108,28 @@ demo_up() { shop_answers "$proxy_addr" && ok "$admin_addr" && ok "$monolith_addr
 
 # stage prints the stage of the tutorial's route, as the file says.
 stage() { sed -n "/^  $route:/,/^  [a-z]/s/.*stage: *\([a-z]*\).*/\1/p" "$config" 2>/dev/null | head -1; }
+
+# fresh_demo runs the demo with its own configuration and goes on with its data.
+fresh_demo() {
+	stop_all
+	did "stopped what was running"
+	rm -f "$config" "$config".*
+	start_demo
+	did "started the demo with a fresh $config: http://$proxy_addr"
+}
+
+# config_accepted: the proxy uses the file as it is now.
+config_accepted() { metric strangler_config_last_reload_successful '' | grep -qx 1; }
+
+# metric NAME LABEL prints the sum of a metric of the proxy, of the series with that label.
+metric() {
+	body "http://$admin_addr/metrics" | awk -v name="$1" -v label="$2" '
+		index($1, name) == 1 && index($1, label) { sum += $2; found = 1 }
+		END { if (found) print sum; exit !found }'
+}
+fallbacks_counted() { [ "$(metric strangler_fallbacks_total "route=\"$route\"")" -gt 0 ]; }
+
+same_recommendations() {
+	local path=/api/products/1/recommendations
+	[ "$(body "http://$monolith_addr$path")" = "$(body "http://$recommendations_addr$path")" ]
+}
