@@ -147,21 +147,21 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 		return err
 	}
 	defer db.Close()
-	store := recommendations.New(db, nil)
+	store := recommendations.New(db, time.Now)
 	feed, err := recommendations.NewFeed(store, f.monolith, recommendations.FeedOptions{
 		Token: cmp.Or(f.token, defaultToken), Refresh: f.refresh, Log: log,
 	})
 	if err != nil {
 		return usage(fmt.Errorf("--monolith: %w", err))
 	}
-	service := recommendations.NewService(store, feed, recommendations.ServiceOptions{Log: log, Bug: bug})
+	handler := recommendations.Handler(store, feed, recommendations.ServiceOptions{Log: log, Bug: bug})
 	if bug != "" {
 		log.Warn("a fault is rehearsed", "bug", string(bug))
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return feed.Run(ctx) })
 	group.Go(func() error {
-		return web.Serve(ctx, f.addr, service.Handler(), web.ServeOptions{Log: log, Listener: listener, Ready: func(a net.Addr) {
+		return web.Serve(ctx, f.addr, handler, web.ServeOptions{Log: log, Listener: listener, Ready: func(a net.Addr) {
 			fmt.Fprintf(stdout, "recommendations ready on http://%s\n", a)
 		}})
 	})

@@ -9,6 +9,31 @@ import (
 	"github.com/stranglerfig/toolkit/internal/instant"
 )
 
+// A Product is the copy of what the monolith's catalog says about one product.
+type Product struct {
+	ID         int64  `db:"id" json:"id"`
+	Name       string `db:"name" json:"name"`
+	CategoryID int64  `db:"category_id" json:"category_id"`
+	PriceCents int64  `db:"price_cents" json:"price_cents"`
+	ImageURL   string `db:"image_url" json:"image_url"`
+	Active     bool   `db:"active" json:"active"`
+}
+
+// A Purchase is an order and what was in it. Counts is false once the order was
+// cancelled or refunded, or is not paid yet.
+type Purchase struct {
+	OrderID    int64   `json:"order_id"`
+	ProductIDs []int64 `json:"product_ids"`
+	Counts     bool    `json:"counts"`
+}
+
+// Views are all views of one product on one day (2026-01-31, UTC).
+type Views struct {
+	ProductID int64  `json:"product_id"`
+	Day       string `json:"day"`
+	Views     int64  `json:"views"`
+}
+
 // A Position is how far one feed of the monolith has been read. Product and Day
 // complete the cursor of the views.
 type Position struct {

@@ -1,95 +1,74 @@
 package recommendations
 
 import (
-	"context"
-	"errors"
-	"log/slog"
+	"mime"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/stranglerfig/toolkit/internal/web"
 )
 
-// ServiceOptions tune a Service. The zero value is fit for production.
-type ServiceOptions struct {
-	Log *slog.Logger // nil discards
-	Bug Bug          // a fault to rehearse; empty for none
+// Routes adds the endpoint of recommendations to r; bug is a fault to rehearse, or
+// empty.
+func Routes(r chi.Router, s *Store, bug Bug) {
+	h := &handler{s, bug}
+	r.Get("/api/products/{id}/recommendations", bug.rehearse(h.list))
 }
 
-// A Service answers for a Store that a Feed keeps current.
-type Service struct {
+type handler struct {
 	store *Store
-	feed  *Feed
-	opts  ServiceOptions
+	bug   Bug
 }
 
-// NewService returns a Service. The caller runs the feed.
-func NewService(store *Store, feed *Feed, opts ServiceOptions) *Service {
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Service{store: store, feed: feed, opts: opts}
-}
-
-// Handler serves the endpoints that left the monolith, and how the service is.
-func (s *Service) Handler() http.Handler {
-	r := web.NewRouter(s.opts.Log, func(context.Context) error { return nil }, s.feed.Collectors()...)
-	Routes(r, s)
-	return r
-}
-
-// Routes adds the endpoints to r. Its /healthz replaces that of web.NewRouter and
-// tells how the feed is: the service is alive without the monolith.
-func Routes(r chi.Router, s *Service) {
-	r.Get("/healthz", s.health)
-	r.Get("/readyz", s.readiness)
-	r.Get("/api/products/{id}/recommendations", s.opts.Bug.rehearse(s.list))
-}
-
-func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
-	web.JSON(w, http.StatusOK, s.feed.Status())
-}
-
-func (s *Service) readiness(w http.ResponseWriter, _ *http.Request) {
-	if !s.feed.Ready() {
-		web.JSON(w, http.StatusServiceUnavailable, s.feed.Status())
-		return
-	}
-	web.JSON(w, http.StatusOK, s.feed.Status())
-}
-
-// errLoading keeps half a copy from being served: the proxy falls back to the monolith.
-var errLoading = web.Problemf(http.StatusServiceUnavailable, "unavailable", "the first copy of the shop's data is not complete yet")
-
-func (s *Service) list(w http.ResponseWriter, r *http.Request) {
-	if !s.feed.Ready() {
-		w.Header().Set("Retry-After", "1")
-		web.Fail(w, r, 0, errLoading)
-		return
-	}
+func (h *handler) list(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Accept")
 	id, err := web.ID(r, "id")
 	if err != nil {
-		web.Fail(w, r, http.StatusNotFound, err)
+		web.Fail(w, r, 0, err)
 		return
 	}
 	limit, err := web.Int(r, "limit", DefaultLimit, 1, MaxLimit)
 	if err != nil {
-		web.Fail(w, r, http.StatusUnprocessableEntity, err)
+		web.Fail(w, r, 0, err)
 		return
 	}
-	items, err := s.store.For(r.Context(), id, limit)
+	list, err := h.store.For(r.Context(), id, limit)
 	if err != nil {
-		web.Fail(w, r, statusOf(err), err)
+		web.Fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	s.opts.Bug.spoil(items)
-	answer(w, r, List{ProductID: id, Items: items})
+	h.bug.spoil(list.Items)
+	if !wantsHTML(r) {
+		web.JSON(w, http.StatusOK, list)
+		return
+	}
+	fragment, err := list.HTML()
+	if err != nil {
+		web.Fail(w, r, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(fragment)))
+	w.Header().Set("X-Fragment", "recommendations")
+	w.Write([]byte(fragment)) //nolint:errcheck // the client is gone
 }
 
-func statusOf(err error) int {
-	if errors.Is(err, ErrNotFound) {
-		return http.StatusNotFound
+// wantsHTML reports whether the client names text/html, and not JSON before it.
+func wantsHTML(r *http.Request) bool {
+	best := map[string]float64{}
+	for kind := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		name, params, err := mime.ParseMediaType(kind)
+		if err != nil {
+			continue
+		}
+		quality := 1.0
+		if q, err := strconv.ParseFloat(params["q"], 64); err == nil {
+			quality = q
+		}
+		best[name] = max(best[name], quality)
 	}
-	return http.StatusInternalServerError
+	return best["text/html"] > 0 && best["text/html"] >= best["application/json"]
 }

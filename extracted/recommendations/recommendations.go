@@ -6,9 +6,19 @@
 // monolith is away it serves what it has. It writes nothing outside of its own file.
 package recommendations
 
-import "errors"
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
 
-// DefaultLimit and MaxLimit bound how many recommendations one answer holds.
+	"github.com/stranglerfig/toolkit/internal/web"
+)
+
+// ErrNoProduct reports a product that is unknown or inactive.
+var ErrNoProduct error = web.Problemf(http.StatusNotFound, "not_found", "no such product")
+
+// DefaultLimit and MaxLimit bound how many products are recommended.
 const (
 	DefaultLimit = 6
 	MaxLimit     = 12
@@ -17,17 +27,13 @@ const (
 // viewDays is how many days of views count, today included.
 const viewDays = 30
 
-// ErrNotFound reports that there is no active product with the requested id.
-var ErrNotFound = errors.New("no such product")
-
-// Why a product is recommended.
+// Why an item is recommended, and so what its score counts.
 const (
-	BoughtTogether = "bought_together"
-	SameCategory   = "same_category"
+	BoughtTogether = "bought_together" // score: orders that hold both
+	SameCategory   = "same_category"   // score: views of the last 30 days
 )
 
-// An Item is one recommended product. Score is the number of common orders or of
-// views, as Reason says.
+// An Item is one recommended product.
 type Item struct {
 	ID         int64  `db:"id" json:"id"`
 	Name       string `db:"name" json:"name"`
@@ -37,33 +43,30 @@ type Item struct {
 	Reason     string `db:"reason" json:"reason"`
 }
 
-// A List is the answer for one product; Items is never nil.
+// A List holds what is recommended to who looks at a product, best first.
 type List struct {
 	ProductID int64  `json:"product_id"`
 	Items     []Item `json:"items"`
 }
 
-// A Product is the copy of what the monolith's catalog says about one product.
-type Product struct {
-	ID         int64  `db:"id" json:"id"`
-	Name       string `db:"name" json:"name"`
-	CategoryID int64  `db:"category_id" json:"category_id"`
-	PriceCents int64  `db:"price_cents" json:"price_cents"`
-	ImageURL   string `db:"image_url" json:"image_url"`
-	Active     bool   `db:"active" json:"active"`
-}
+// Price returns the price as people read it.
+func (i Item) Price() string { return fmt.Sprintf("$%d.%02d", i.PriceCents/100, i.PriceCents%100) }
 
-// A Purchase is an order and what was in it. Counts is false once the order was
-// cancelled or refunded, or is not paid yet.
-type Purchase struct {
-	OrderID    int64   `json:"order_id"`
-	ProductIDs []int64 `json:"product_ids"`
-	Counts     bool    `json:"counts"`
-}
+// fragment is the list as a part of a page. With no items the section is empty.
+var fragment = template.Must(template.New("recommendations").Parse(
+	`<section class="recommendations" data-fragment="recommendations">{{if .Items}}
+<h2>Customers also bought</h2>
+<ul class="cards">{{range .Items}}
+<li class="card"><a href="/p/{{.ID}}">{{if .ImageURL}}<img src="{{.ImageURL}}" alt="" loading="lazy" width="240" height="240">{{end}}<span class="card-name">{{.Name}}</span> <span class="card-price">{{.Price}}</span></a></li>{{end}}
+</ul>
+{{end}}</section>
+`))
 
-// Views are all views of one product on one day (2026-01-31, UTC).
-type Views struct {
-	ProductID int64  `json:"product_id"`
-	Day       string `json:"day"`
-	Views     int64  `json:"views"`
+// HTML returns the list as a fragment of a page.
+func (l List) HTML() (template.HTML, error) {
+	var out bytes.Buffer
+	if err := fragment.Execute(&out, l); err != nil {
+		return "", fmt.Errorf("render recommendations of product %d: %w", l.ProductID, err)
+	}
+	return template.HTML(out.String()), nil //nolint:gosec // made by the template above
 }

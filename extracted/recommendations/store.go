@@ -12,86 +12,82 @@ import (
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
 
-// A Store is the service's database. It is safe for concurrent use.
+// Store recommends products. It is safe for concurrent use.
 type Store struct {
 	db  *sqlite.DB
 	now func() time.Time
 }
 
-// New returns a Store on db, whose schema is current. The caller keeps ownership of
-// db; nil for now means the clock of the machine.
+// New returns a Store on db, whose owner stays the caller.
 func New(db *sqlite.DB, now func() time.Time) *Store {
-	if now == nil {
-		now = time.Now
-	}
 	return &Store{db: db, now: now}
 }
 
-// For returns up to limit recommendations for the product: first what was bought
-// together with it, then what is viewed most in its category. It fails with
-// ErrNotFound for a product that is unknown or inactive.
-func (s *Store) For(ctx context.Context, productID int64, limit int) ([]Item, error) {
+// For returns up to limit products for who looks at an active product, or
+// ErrNoProduct. All of it is read from one snapshot.
+func (s *Store) For(ctx context.Context, productID int64, limit int) (List, error) {
+	tx, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return List{}, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it only read
 	var category int64
-	err := s.db.GetContext(ctx, &category, `
-		SELECT category_id
-		FROM products
-		WHERE id = ? AND active = 1`, productID)
+	err = tx.GetContext(ctx, &category, `SELECT category_id FROM products WHERE id = ? AND active = 1`, productID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return nil, fmt.Errorf("product %d: %w", productID, ErrNotFound)
+		return List{}, ErrNoProduct
 	case err != nil:
-		return nil, fmt.Errorf("read product %d: %w", productID, err)
+		return List{}, fmt.Errorf("read category of product %d: %w", productID, err)
 	}
-	items, err := s.boughtTogether(ctx, productID, limit)
-	if err != nil || len(items) == limit {
-		return items, err
+	list := List{ProductID: productID, Items: make([]Item, 0, limit)}
+	if err := boughtTogether(ctx, tx, &list, limit); err != nil {
+		return List{}, fmt.Errorf("products bought with %d: %w", productID, err)
 	}
-	more, err := s.sameCategory(ctx, productID, category, items, limit-len(items))
-	return append(items, more...), err
+	if len(list.Items) < limit {
+		if err := s.sameCategory(ctx, tx, &list, category, limit); err != nil {
+			return List{}, fmt.Errorf("products in the category of %d: %w", productID, err)
+		}
+	}
+	return list, nil
 }
 
-func (s *Store) boughtTogether(ctx context.Context, productID int64, limit int) ([]Item, error) {
-	items := []Item{}
-	err := s.db.SelectContext(ctx, &items, `
-		SELECT p.id, p.name, p.price_cents, p.image_url, count(*) AS score, ? AS reason
-		FROM purchases mine
-		JOIN purchases other ON other.order_id = mine.order_id AND other.product_id <> mine.product_id
-		JOIN products p ON p.id = other.product_id
-		WHERE mine.product_id = ? AND p.active = 1
-		GROUP BY p.id
-		ORDER BY score DESC, p.id
-		LIMIT ?`, BoughtTogether, productID, limit)
-	if err != nil {
-		return nil, fmt.Errorf("bought together with product %d: %w", productID, err)
-	}
-	return items, nil
+// boughtTogether joins the purchases with themselves: every order that holds the
+// product, and every other product of it. Only orders that count are there.
+func boughtTogether(ctx context.Context, tx *sqlx.Tx, list *List, limit int) error {
+	return tx.SelectContext(ctx, &list.Items, `
+		SELECT p.id, p.name, p.price_cents, p.image_url, together.score, 'bought_together' AS reason
+		FROM (
+			SELECT other.product_id, count(*) AS score
+			FROM purchases mine
+			CROSS JOIN purchases other ON other.order_id = mine.order_id
+			WHERE mine.product_id = ? AND other.product_id <> mine.product_id
+			GROUP BY other.product_id) AS together
+		JOIN products p ON p.id = together.product_id
+		WHERE p.active = 1
+		ORDER BY together.score DESC, p.id
+		LIMIT ?`, list.ProductID, limit)
 }
 
-// sameCategory returns the most viewed products of the category without productID
-// and those in taken.
-func (s *Store) sameCategory(ctx context.Context, productID, category int64, taken []Item, limit int) ([]Item, error) {
-	skip := []int64{productID}
-	for _, item := range taken {
-		skip = append(skip, item.ID)
+// sameCategory fills the list up to limit with what is looked at most.
+func (s *Store) sameCategory(ctx context.Context, tx *sqlx.Tx, list *List, category int64, limit int) error {
+	shown := []int64{list.ProductID}
+	for _, item := range list.Items {
+		shown = append(shown, item.ID)
 	}
 	today := s.now().UTC()
 	query, args, err := sqlx.In(`
-		SELECT p.id, p.name, p.price_cents, p.image_url, ? AS reason,
-		       coalesce((SELECT sum(v.views)
-		                 FROM product_views v
-		                 WHERE v.product_id = p.id AND v.day BETWEEN ? AND ?), 0) AS score
+		SELECT p.id, p.name, p.price_cents, p.image_url, coalesce(sum(v.views), 0) AS score, 'same_category' AS reason
 		FROM products p
-		WHERE p.category_id = ? AND p.active = 1 AND p.id NOT IN (?)
+		LEFT JOIN product_views v ON v.product_id = p.id AND v.day BETWEEN ? AND ?
+		WHERE p.active = 1 AND p.category_id = ? AND p.id NOT IN (?)
+		GROUP BY p.id
 		ORDER BY score DESC, p.id
-		LIMIT ?`, SameCategory, day(today.AddDate(0, 0, 1-viewDays)), day(today), category, skip, limit)
+		LIMIT ?`,
+		day(today.AddDate(0, 0, 1-viewDays)), day(today), category, shown, limit-len(list.Items))
 	if err != nil {
-		return nil, fmt.Errorf("same category as product %d: %w", productID, err)
+		return err
 	}
-	var items []Item
-	if err := s.db.SelectContext(ctx, &items, query, args...); err != nil {
-		return nil, fmt.Errorf("same category as product %d: %w", productID, err)
-	}
-	return items, nil
+	return tx.SelectContext(ctx, &list.Items, query, args...)
 }
 
 func day(t time.Time) string { return t.Format(time.DateOnly) }
