@@ -63,7 +63,9 @@ func TestShippingByPieces(t *testing.T) {
 	for _, method := range []string{"standard", "express"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			cost := func(qty int) int64 { return quote(t, 10, qty, "country=US&shipping="+method, "").int(t, "shipping_cents") }
+			cost := func(qty int) int64 {
+				return quote(t, 10, qty, "country=US&shipping="+method, "").int(t, "shipping_cents")
+			}
 			one, two, five := cost(1), cost(2), cost(5)
 			each := two - one
 			if one <= 0 || each < 0 || five != one+4*each {
