@@ -13,8 +13,9 @@ import (
 
 // A checker turns the tree into a Config and collects all problems on its way.
 type checker struct {
-	lookup   func(string) (string, bool)
-	problems []yamldoc.Problem
+	lookup     func(string) (string, bool)
+	allowUnset bool
+	problems   []yamldoc.Problem
 }
 
 func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {

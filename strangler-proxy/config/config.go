@@ -93,6 +93,9 @@ func HashOf(source []byte) string {
 // Options tune Parse. The zero value knows no environment variables.
 type Options struct {
 	LookupEnv func(name string) (string, bool)
+	// AllowUnset leaves values empty whose ${NAME} is not set, instead of reporting
+	// them: for tools that look at a file outside the proxy's environment.
+	AllowUnset bool
 }
 
 // Parse reads and checks source. The document is returned also when the check fails
@@ -105,7 +108,7 @@ func Parse(name string, source []byte, opts Options) (*Config, *yamldoc.Document
 	if opts.LookupEnv == nil {
 		opts.LookupEnv = func(string) (string, bool) { return "", false }
 	}
-	c := checker{lookup: opts.LookupEnv}
+	c := checker{lookup: opts.LookupEnv, allowUnset: opts.AllowUnset}
 	cfg := c.config(doc.Root)
 	if len(c.problems) > 0 {
 		return nil, doc, doc.Fail(c.problems...)

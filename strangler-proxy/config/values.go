@@ -24,10 +24,12 @@ func (c *checker) text(n *yamldoc.Node, what string) string {
 	}
 	good := true
 	text := variable.ReplaceAllStringFunc(n.Text, func(match string) string {
-		value, reason := c.expand(variable.FindStringSubmatch(match))
+		value, unset, reason := c.expand(variable.FindStringSubmatch(match))
 		if reason != "" {
-			c.add(n.Pos, "", "%s: %s", what, reason)
 			good = false
+			if !unset || !c.allowUnset {
+				c.add(n.Pos, "", "%s: %s", what, reason)
+			}
 		}
 		return value
 	})
@@ -40,21 +42,23 @@ func (c *checker) text(n *yamldoc.Node, what string) string {
 	return text
 }
 
-func (c *checker) expand(parts []string) (value, reason string) {
+// expand gives a variable's value, or the reason why it has none; unset tells an
+// unset variable from a misspelled expression.
+func (c *checker) expand(parts []string) (value string, unset bool, reason string) {
 	name, operator, operand := parts[1], parts[2], parts[3]
 	if name == "" {
-		return "", parts[0] + " is no variable: write ${NAME}, ${NAME:-default} or ${NAME:?message}"
+		return "", false, parts[0] + " is no variable: write ${NAME}, ${NAME:-default} or ${NAME:?message}"
 	}
 	value, set := c.lookup(name)
 	switch {
 	case set && (value != "" || operator == ""):
-		return value, ""
+		return value, false, ""
 	case operator == "-":
-		return operand, ""
+		return operand, false, ""
 	case operator == "?" && operand != "":
-		return "", "environment variable " + name + ": " + operand
+		return "", true, "environment variable " + name + ": " + operand
 	}
-	return "", "environment variable " + name + " is not set"
+	return "", true, "environment variable " + name + " is not set"
 }
 
 func (c *checker) address(n *yamldoc.Node, what string) string {

@@ -51,6 +51,7 @@ func Replace(path string, before, after []byte) error {
 	}
 	defer os.Remove(temp.Name()) // gone after the rename
 	defer temp.Close()
+	keepOwner(temp, info)
 	if err := write(temp, after, info.Mode()); err != nil {
 		return err
 	}
@@ -88,4 +89,28 @@ func syncFolder(path string) error {
 	}
 	defer folder.Close()
 	return folder.Sync()
+}
+
+// Update reads the file at path, lets edit change it and writes the result, while
+// other callers of Update wait. A file that someone else changes meanwhile is left
+// alone: the error is ErrChanged. An edit that returns its argument writes nothing.
+func Update(path string, edit func(before []byte) (after []byte, err error)) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockFolder(filepath.Dir(target))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	before, err := ReadFile(path)
+	if err != nil {
+		return err
+	}
+	after, err := edit(before)
+	if err != nil || bytes.Equal(before, after) {
+		return err
+	}
+	return Replace(path, before, after)
 }

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+)
+
+func (t *tool) configCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: cobra.ArbitraryArgs, RunE: group}
+	cmd.AddCommand(t.configCheck(), t.configShow())
+	return cmd
+}
+
+// readStrict parses the file as the proxy would, with every variable set.
+func (t *tool) readStrict() (*config.Config, error) {
+	source, err := yamldoc.ReadFile(t.config)
+	if err != nil {
+		return nil, program.Fail(program.Usage, "name the file with --config", "configuration: %w", err)
+	}
+	cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup})
+	if err != nil {
+		return nil, &program.Error{Code: program.Usage, Err: err}
+	}
+	return cfg, nil
+}
+
+func (t *tool) configCheck() *cobra.Command {
+	var connect bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Report everything that is wrong with the file",
+		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. --connect also asks the monolith and the services.",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := t.readStrict()
+			if err != nil {
+				return err
+			}
+			var failed []string
+			if connect {
+				failed = probe(cmd.Context(), cfg)
+			}
+			if t.json() {
+				err := printJSON(cmd, map[string]any{
+					"schema": 1, "file": t.config, "hash": cfg.Hash, "routes": len(cfg.Routes), "services": len(cfg.Services),
+					"unreachable": nonNil(failed), "next_steps": []string{t.command("proxy")},
+				})
+				if err != nil {
+					return err
+				}
+			} else {
+				fmt.Fprintln(cmd.OutOrStdout(), summary(cfg))
+			}
+			if len(failed) > 0 {
+				return program.Fail(program.Unreachable, "start what is missing or mend its url", "%s", strings.Join(failed, "; "))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&connect, "connect", false, "also ask the monolith and the services")
+	return cmd
+}
+
+func nonNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+func summary(cfg *config.Config) string {
+	stages := map[route.Stage]int{}
+	for _, r := range cfg.Routes {
+		stages[r.Stage]++
+	}
+	text := fmt.Sprintf("%s is good: %s, %s", cfg.Name, count(len(cfg.Routes), "route"), count(len(cfg.Services), "service"))
+	var parts []string
+	for _, s := range route.Stages() {
+		if stages[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", stages[s], s))
+		}
+	}
+	if len(parts) > 0 {
+		text += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return text
+}
+
+// probe asks every instance and returns what failed.
+func probe(ctx context.Context, cfg *config.Config) []string {
+	var failed []string
+	for _, u := range append([]config.Upstream{cfg.Monolith}, cfg.Services...) {
+		for i, address := range u.URLs {
+			ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+			err := upstream.Probe(ctx, &exchange.Target{Name: u.Name, URLs: u.URLs}, i, u.Health)
+			cancel()
+			if err != nil {
+				failed = append(failed, fmt.Sprintf("%s at %s: %v", u.Name, address, err))
+			}
+		}
+	}
+	return failed
+}
+
+func (t *tool) configShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show", Short: "Show the configuration with every default filled in", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := t.readStrict()
+			if err != nil {
+				return err
+			}
+			if t.json() {
+				return printJSON(cmd, effective(cfg))
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), effectiveYAML(cfg))
+			return err
+		},
+	}
+}
+
+func effective(cfg *config.Config) map[string]any {
+	services, routes := map[string]any{}, map[string]any{}
+	for _, s := range cfg.Services {
+		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String()}
+	}
+	for _, r := range cfg.Routes {
+		routes[r.Name] = map[string]any{"match": r.Match.String(), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
+	}
+	return map[string]any{
+		"schema": 1, "version": 1, "listen": cfg.Listen, "admin": map[string]any{"listen": cfg.Admin},
+		"monolith": map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
+		"services": services, "routes": routes,
+		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words()}},
+	}
+}
+
+func texts(u config.Upstream) []string {
+	var all []string
+	for _, target := range u.URLs {
+		all = append(all, target.String())
+	}
+	return all
+}
+
+// effectiveYAML writes the configuration in the file's own form.
+func effectiveYAML(cfg *config.Config) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "version: 1\nlisten: %s\nadmin: { listen: %s }\n", cfg.Listen, cfg.Admin)
+	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
+	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s] }\n", strings.Join(cfg.Fallback.Words(), ", "))
+	fmt.Fprint(&b, "services:\n")
+	for _, s := range cfg.Services {
+		fmt.Fprintf(&b, "  %s: { url: [%s], timeout: %s", s.Name, strings.Join(texts(s), ", "), s.Timeout)
+		if s.Health != "" {
+			fmt.Fprintf(&b, ", health: %q", s.Health)
+		}
+		fmt.Fprint(&b, " }\n")
+	}
+	fmt.Fprint(&b, "routes:\n")
+	for _, r := range cfg.Routes {
+		fmt.Fprintf(&b, "  %s: { match: %q, ", r.Name, r.Match)
+		if r.Service != "" {
+			fmt.Fprintf(&b, "to: %s, ", r.Service)
+		}
+		fmt.Fprintf(&b, "stage: %s, timeout: %s }\n", r.Stage, r.Timeout)
+	}
+	return b.String()
+}

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+)
+
+func (t *tool) routeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "route", Short: "Show, explain and move routes", Args: cobra.ArbitraryArgs, RunE: group}
+	cmd.AddCommand(t.routeList(), t.routeShow(), t.routeSet(), t.routeExplain())
+	return cmd
+}
+
+// read parses the configuration file for a look, also outside the proxy's environment.
+func (t *tool) read() (*config.Config, error) {
+	source, err := yamldoc.ReadFile(t.config)
+	if err != nil {
+		return nil, program.Fail(program.Usage, "name the file with --config", "configuration: %w", err)
+	}
+	cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup, AllowUnset: true})
+	if err != nil {
+		return nil, &program.Error{Code: program.Usage, Err: err}
+	}
+	return cfg, nil
+}
+
+type routeView struct {
+	Name    string   `json:"name"`
+	Match   string   `json:"match"`
+	To      string   `json:"to,omitempty"`
+	Stage   string   `json:"stage"`
+	Timeout string   `json:"timeout"`
+	Line    int      `json:"line"`
+	URLs    []string `json:"urls,omitempty"`
+}
+
+func viewOf(cfg *config.Config, r config.Route) routeView {
+	v := routeView{
+		Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: string(r.Stage),
+		Timeout: r.Timeout.String(), Line: r.Line,
+	}
+	if s := cfg.Service(r.Service); s != nil {
+		for _, u := range s.URLs {
+			v.URLs = append(v.URLs, u.String())
+		}
+	}
+	return v
+}
+
+// otherStage is where a route would sensibly go next.
+func otherStage(r config.Route) route.Stage {
+	if r.Stage == route.Monolith {
+		return route.Live
+	}
+	return route.Monolith
+}
+
+func (t *tool) routeList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the routes and their stages", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := t.read()
+			if err != nil {
+				return err
+			}
+			views, rows, next := []routeView{}, [][]string{}, []string{}
+			for _, r := range cfg.Routes {
+				views = append(views, viewOf(cfg, r))
+				rows = append(rows, []string{r.Name, r.Match.String(), dash(r.Service), string(r.Stage)})
+				if r.Stage == route.Monolith && r.Service != "" && len(next) == 0 {
+					next = append(next, t.command("route", "set", r.Name, string(route.Live)))
+				}
+			}
+			if len(views) == 0 {
+				next = append(next, "add a route to "+t.config)
+			}
+			if t.json() {
+				return printJSON(cmd, map[string]any{"schema": 1, "routes": views, "next_steps": next})
+			}
+			if err := table(cmd, []string{"ROUTE", "MATCH", "TO", "STAGE"}, rows); err != nil {
+				return err
+			}
+			steps(cmd, next)
+			return nil
+		},
+	}
+}
+
+func (t *tool) routeShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show one route", Args: exactly("NAME"), ValidArgsFunction: t.completeRoutes,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := t.read()
+			if err != nil {
+				return err
+			}
+			r := cfg.Route(args[0])
+			if r == nil {
+				return config.UnknownRoute(cfg, args[0])
+			}
+			next := []string{}
+			if r.Service != "" {
+				next = append(next, t.command("route", "set", r.Name, string(otherStage(*r))))
+			}
+			v := viewOf(cfg, *r)
+			if t.json() {
+				return printJSON(cmd, map[string]any{"schema": 1, "route": v, "next_steps": next})
+			}
+			err = table(cmd, []string{"route", v.Name}, [][]string{
+				{"match", v.Match},
+				{"to", dash(v.To) + " " + strings.Join(v.URLs, " ")},
+				{"stage", v.Stage},
+				{"timeout", v.Timeout},
+				{"file", fmt.Sprintf("%s:%d", t.config, v.Line)},
+			})
+			if err != nil {
+				return err
+			}
+			steps(cmd, next)
+			return nil
+		},
+	}
+}
+
+func (t *tool) completeRoutes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	cfg, err := t.read()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return cfg.RouteNames(), cobra.ShellCompDirectiveNoFileComp
+}
