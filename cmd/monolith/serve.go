@@ -1,0 +1,103 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/web"
+	"github.com/stranglerfig/toolkit/monolith"
+)
+
+type serveFlags struct {
+	addr, db, sink, ledger string
+	logFormat, logLevel    string
+	secret, token          string // from the environment
+}
+
+func serveCommand(getenv func(string) string) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve the shop", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.secret, f.token = getenv("SHOP_WEBHOOK_SECRET"), getenv("SHOP_INTERNAL_TOKEN")
+			return serve(cmd.Context(), f, cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:9000", "`host:port` to listen on; port 0 picks one")
+	flags.StringVar(&f.db, "db", defaultDB, "database `file`")
+	flags.StringVar(&f.sink, "notifications", defaultSink, "`file` that notifications are delivered to")
+	flags.StringVar(&f.ledger, "ledger", "", "`file` in which the payment provider remembers (default: the database's name with .ledger)")
+	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
+	log, err := program.Logger(os.Stderr, f.logFormat, f.logLevel)
+	if err != nil {
+		return err
+	}
+	listener, err := web.Listen(ctx, f.addr) // first of all: a taken port changes nothing
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	warnOfDefaults(log, listener.Addr(), f)
+	db, err := open(ctx, f.db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := makeDefaultFolder(f.sink, defaultSink); err != nil {
+		return err
+	}
+	shop, err := monolith.New(db, monolith.Options{
+		Log: log, WebhookSecret: f.secret, InternalToken: f.token,
+		Sink: f.sink, Ledger: cmp.Or(f.ledger, f.db+".ledger"),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shop.Close()) }()
+	return runUntil(ctx, shop, func() error {
+		return web.Serve(ctx, f.addr, shop.Handler(), web.ServeOptions{
+			Log: log, Listener: listener,
+			Ready: func(a net.Addr) { fmt.Fprintf(stdout, "monolith ready on http://%s\n", a) },
+		})
+	})
+}
+
+// runUntil runs what the shop does by itself until serve returns, so that what the
+// last requests left is still taken care of.
+func runUntil(ctx context.Context, shop *monolith.Shop, serve func() error) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- shop.Run(background) }()
+	err := serve()
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// warnOfDefaults says so when secrets that everybody knows are reachable from afar.
+func warnOfDefaults(log *slog.Logger, addr net.Addr, f serveFlags) {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return
+	}
+	for name, value := range map[string]string{"SHOP_WEBHOOK_SECRET": f.secret, "SHOP_INTERNAL_TOKEN": f.token} {
+		if value == "" {
+			log.Warn("a secret that everybody knows is in use", "set", name, "address", addr.String())
+		}
+	}
+}
