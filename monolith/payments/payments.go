@@ -40,7 +40,7 @@ type Payment struct {
 
 // An Attempt is one try to charge a card.
 type Attempt struct {
-	Ref       string          `db:"provider_ref" json:"-"` // its name at the provider
+	Ref       string          `db:"provider_ref" json:"provider_ref"` // its name at the provider
 	CardLast4 string          `db:"card_last4" json:"card_last4"`
 	Status    string          `db:"status" json:"status"`
 	Reason    string          `db:"reason" json:"reason"`
