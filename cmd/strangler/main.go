@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/stranglerfig/toolkit/internal/demo"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/cli"
 )
@@ -13,6 +14,7 @@ import (
 func main() {
 	os.Exit(program.Run("strangler", os.Stderr, func(ctx context.Context) error {
 		root := cli.New("strangler", cli.Options{LookupEnv: os.LookupEnv})
+		root.AddCommand(demo.Command())
 		return cli.Execute(ctx, root, os.Args[1:])
 	}))
 }

@@ -28,7 +28,7 @@ again, the demo goes on with the same data.
 
 A program that ends is reported and not started again by itself, so that you can see what
 the others do without it; "strangler demo start" brings it back.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts.Out = cmd.OutOrStdout()
 			if background {
@@ -67,7 +67,7 @@ func (o Options) arguments() []string {
 func statusCommand(opts *Options) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show the programs of a running demo", Args: cobra.NoArgs,
+		Use: "status", Short: "Show the programs of a running demo", Args: noArguments,
 		Long: `Show the programs of a running demo. Exits 1 if none is running.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			status, err := Look(cmd.Context(), opts.Dir)
@@ -89,7 +89,7 @@ func statusCommand(opts *Options) *cobra.Command {
 
 func stopCommand(opts *Options) *cobra.Command {
 	return &cobra.Command{
-		Use: "stop", Short: "Stop a running demo", Args: cobra.NoArgs,
+		Use: "stop", Short: "Stop a running demo", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ran, err := Stop(cmd.Context(), opts.Dir)
 			if err != nil {
@@ -107,7 +107,7 @@ func stopCommand(opts *Options) *cobra.Command {
 
 func startCommand(opts *Options) *cobra.Command {
 	return &cobra.Command{
-		Use: "start", Short: "Start again what has stopped in a running demo", Args: cobra.NoArgs,
+		Use: "start", Short: "Start again what has stopped in a running demo", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := Start(cmd.Context(), opts.Dir); err != nil {
 				return err
@@ -116,6 +116,13 @@ func startCommand(opts *Options) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return program.Fail(program.Usage, "see "+cmd.CommandPath()+" --help", "%s takes no argument %q", cmd.CommandPath(), args[0])
 }
 
 // errSaid is for an exit code whose reason was printed already.
