@@ -34,7 +34,22 @@ type rule struct {
 
 // siblings lists the domains that a domain of the monolith may import. All else
 // they share through SQL: that is the entanglement the tutorial takes apart.
-var siblings = map[string][]string{}
+var siblings = map[string][]string{
+	"monolith/admin":         {"monolith/identity"},
+	"monolith/cart":          {"monolith/identity", "monolith/pricing"},
+	"monolith/catalog":       {"monolith/identity"},
+	"monolith/inventory":     {"monolith/identity"},
+	"monolith/notifications": {"monolith/identity"},
+	"monolith/orders":        {"monolith/identity", "monolith/payments", "monolith/pricing"},
+	"monolith/payments":      {"monolith/identity"},
+	"monolith/pricing":       {"monolith/identity"},
+	"monolith/reviews":       {"monolith/identity"},
+	"monolith/storefront": {
+		"monolith/admin", "monolith/cart", "monolith/catalog", "monolith/identity", "monolith/inventory", "monolith/notifications",
+		"monolith/orders", "monolith/payments", "monolith/pricing", "monolith/recommendations", "monolith/reviews",
+	},
+	"monolith/testkit": {"monolith", "monolith/identity"},
+}
 
 // onlyIn names the folders that alone may import a library.
 var onlyIn = map[string]string{
