@@ -28,6 +28,7 @@ import (
 	"github.com/stranglerfig/toolkit/monolith/pricing"
 	"github.com/stranglerfig/toolkit/monolith/recommendations"
 	"github.com/stranglerfig/toolkit/monolith/reviews"
+	"github.com/stranglerfig/toolkit/monolith/storefront"
 )
 
 // The secrets of a shop that nobody has given any: fit for development only.
@@ -126,6 +127,11 @@ func (s *Shop) Handler() http.Handler {
 		payments.Routes(r, s.Payments, s.opts.WebhookSecret)
 		notifications.Routes(r, s.Notifications)
 		admin.Routes(r, s.Admin)
+		storefront.Routes(r, storefront.Stores{
+			Identity: s.Identity, Catalog: s.Catalog, Inventory: s.Inventory, Reviews: s.Reviews,
+			Recommendations: s.Recommendations, Cart: s.Cart, Orders: s.Orders, Payments: s.Payments,
+			Notifications: s.Notifications, Admin: s.Admin,
+		})
 	})
 	return headAsGet(router)
 }

@@ -119,7 +119,12 @@ func (s *Store) sameCategory(ctx context.Context, tx *sqlx.Tx, list *List, categ
 	if err != nil {
 		return err
 	}
-	return tx.SelectContext(ctx, &list.Items, query, args...)
+	var more []Item // not list.Items: sqlx empties what it fills
+	if err := tx.SelectContext(ctx, &more, query, args...); err != nil {
+		return err
+	}
+	list.Items = append(list.Items, more...)
+	return nil
 }
 
 func day(t time.Time) string { return t.Format(time.DateOnly) }
