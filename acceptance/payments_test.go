@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -27,11 +28,8 @@ func (c *customer) attempts(t *testing.T, o order) []object {
 	for i, a := range list {
 		out[i] = a.(map[string]any)
 	}
-	slices.SortFunc(out, func(a, b object) int {
-		if a.text(t, "created_at") < b.text(t, "created_at") {
-			return -1
-		}
-		return 1
+	slices.SortStableFunc(out, func(a, b object) int {
+		return strings.Compare(a.text(t, "created_at"), b.text(t, "created_at"))
 	})
 	return out
 }
@@ -338,7 +336,9 @@ func TestRefunds(t *testing.T) {
 		buyer := signUp(t)
 		o := buyer.buy(t, goodCard, line{newProduct(t), 1})
 		path, body := fmt.Sprintf("/api/payments/%d/refunds", o.payment), object{"amount_cents": 100}
-		got := atOnce(t, 20, func(int) (*answer, error) { return admin(t).send(t.Context(), t.Name(), "POST", path, body, key("once")) })
+		got := atOnce(t, 20, func(int) (*answer, error) {
+			return admin(t).send(t.Context(), t.Name(), "POST", path, body, key("once"))
+		})
 		if got[201] != 1 || got[200] != 19 {
 			t.Errorf("statuses %v, want one 201 and nineteen 200", got)
 		}
