@@ -60,7 +60,8 @@ wait_for() {
 # running PIDFILE: the process in that file is there and is one of ours.
 running() {
 	local pid
-	pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && ps -o command= -p "$pid" 2>/dev/null | grep -q 'bin/'
+	pid=$(cat "$1" 2>/dev/null) && kill -0 "$pid" 2>/dev/null || return 1
+	! command -v ps >/dev/null || ps -o command= -p "$pid" | grep -q 'bin/'
 }
 stop_pidfile() {
 	local pid
