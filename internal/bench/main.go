@@ -1,0 +1,110 @@
+// Command bench measures the shop and the proxy with the real programs and its own
+// load generator, prints the figures beside their goals, and writes them to
+// docs/benchmarks.md when all parts ran in full. Nothing here is a timed test:
+// figures depend on the machine, so what can be compared is compared in one run.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+)
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == standInFlag {
+		os.Exit(program.Run("bench", os.Stderr, func(ctx context.Context) error { return standIn(ctx, os.Args[2], os.Stdout) }))
+	}
+	os.Exit(program.Run("bench", os.Stderr, func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) }))
+}
+
+// settings are what every part of the benchmark needs.
+type settings struct {
+	bin     string        // folder of the programs
+	dir     string        // scratch folder
+	seconds time.Duration // length of one measurement
+	rounds  int           // interleaved rounds of a comparison
+	short   bool
+	say     io.Writer // progress
+}
+
+type part struct {
+	name string
+	run  func(ctx context.Context, s settings) ([]section, error)
+}
+
+func parts() []part {
+	return []part{{"shop", measureShop}, {"proxy", measureProxy}, {"flip", measureFlip}}
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	only := flags.String("part", "", "comma-separated parts: shop, proxy, flip; all without")
+	short := flags.Bool("short", false, "a quick look: small seed, two seconds a measurement")
+	bin := flags.String("bin", "bin", "folder of the programs")
+	out := flags.String("o", filepath.Join("docs", "benchmarks.md"), "written when all parts ran in full")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stdout)
+			flags.PrintDefaults()
+			return nil
+		}
+		return program.Fail(program.Usage, "see bench -help", "%w", err)
+	}
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return fmt.Errorf("scratch folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	s := settings{bin: *bin, dir: dir, seconds: 20 * time.Second, rounds: 3, short: *short, say: os.Stderr}
+	if s.short {
+		s.seconds, s.rounds = 2*time.Second, 1
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	var sections []section
+	for _, p := range chosen {
+		got, err := p.run(ctx, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		for _, one := range got {
+			one.print(stdout)
+		}
+		sections = append(sections, got...)
+	}
+	if s.short || len(chosen) != len(parts()) {
+		return nil
+	}
+	if err := os.WriteFile(*out, document(ctx, sections), 0o644); err != nil {
+		return fmt.Errorf("write the figures: %w", err)
+	}
+	fmt.Fprintf(s.say, "written to %s\n", *out)
+	return nil
+}
+
+func choose(only string) ([]part, error) {
+	if only == "" {
+		return parts(), nil
+	}
+	var chosen []part
+	for name := range strings.SplitSeq(only, ",") {
+		at := slices.IndexFunc(parts(), func(p part) bool { return p.name == name })
+		if at < 0 {
+			return nil, program.Fail(program.Usage, "use shop, proxy or flip", "there is no part %q", name)
+		}
+		chosen = append(chosen, parts()[at])
+	}
+	return chosen, nil
+}

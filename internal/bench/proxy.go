@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const proxyConnections = 32
+
+// found wants an answer that a healthy shop gives: 200, or 404 for what is not sold.
+func found(res *http.Response) error {
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusNotFound {
+		return fmt.Errorf("GET %s: status %s", res.Request.URL, res.Status)
+	}
+	return nil
+}
+
+// measureProxy measures what the proxy costs in front of something fast, and of the shop.
+func measureProxy(ctx context.Context, s settings) ([]section, error) {
+	small, err := measureHop(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	mixes, err := measureMixes(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return []section{small, mixes}, nil
+}
+
+// measureHop compares the proxy with none and with the standard library's, in front
+// of a server that answers 1 KiB at once.
+func measureHop(ctx context.Context, s settings) (section, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return section{}, err
+	}
+	strangler, err := s.path("strangler")
+	if err != nil {
+		return section{}, err
+	}
+	addrs, err := freeAddresses(ctx, 4)
+	if err != nil {
+		return section{}, err
+	}
+	upstream, err := start(ctx, self, "http://"+addrs[0], time.Minute, standInFlag, "upstream="+addrs[0])
+	if err != nil {
+		return section{}, err
+	}
+	defer upstream.stop()
+	library, err := start(ctx, self, "http://"+addrs[1], time.Minute, standInFlag, "reverseproxy="+addrs[1]+"="+addrs[0])
+	if err != nil {
+		return section{}, err
+	}
+	defer library.stop()
+	proxy, err := start(ctx, strangler, "http://"+addrs[3]+"/healthz", time.Minute,
+		"proxy", "--from", addrs[2], "--admin", addrs[3], "--to", "http://"+addrs[0], "--log-level", "warn")
+	if err != nil {
+		return section{}, err
+	}
+	defer proxy.stop()
+	hops := []*hop{
+		{name: "direct", addr: addrs[0]},
+		{name: "httputil.ReverseProxy, defaults", addr: addrs[1], process: library},
+		{name: "strangler proxy, access log off", addr: addrs[2], process: proxy},
+	}
+	if err := compare(ctx, s, hops, func(h *hop, i int64) string { return "http://" + h.addr + "/" }); err != nil {
+		return section{}, err
+	}
+	return hopSection(hops, "What the proxy costs", fmt.Sprintf(
+		"Closed loop, %d connections, 1 KiB answers, %d interleaved rounds of %s; medians. Reference: the standard library's proxy in a process of its own.",
+		proxyConnections, s.rounds, s.seconds/4)), nil
+}
+
+// A hop is one way to the same answers.
+type hop struct {
+	name      string
+	addr      string
+	process   *process // the one whose processor time counts; nil for none
+	rate      []float64
+	p50, p99  []time.Duration
+	processor []time.Duration // per request
+	failed    int64
+}
+
+// compare sends the same load over each hop in turn, round by round.
+func compare(ctx context.Context, s settings, hops []*hop, url func(h *hop, i int64) string) error {
+	for round := range s.rounds + 1 { // the first one warms up
+		for _, h := range hops {
+			fmt.Fprintf(s.say, "proxy: %s, round %d\n", h.name, round)
+			var before time.Duration
+			if h.process != nil {
+				before = h.process.processor()
+			}
+			got, err := load{
+				Duration: s.seconds / 4, Connections: proxyConnections, Check: found,
+				URL: func(i int64) string { return url(h, i) },
+			}.run(ctx)
+			if err != nil {
+				return err
+			}
+			h.failed += got.failed
+			if round == 0 {
+				continue
+			}
+			h.rate = append(h.rate, got.perSecond())
+			h.p50 = append(h.p50, got.percentile(50))
+			h.p99 = append(h.p99, got.percentile(99))
+			if h.process != nil {
+				h.processor = append(h.processor, (h.process.processor()-before)/time.Duration(max(1, got.sent())))
+			}
+		}
+	}
+	return nil
+}
+
+func hopSection(hops []*hop, title, text string) section {
+	s := section{
+		title: title, text: text,
+		header: []string{"way", "requests/s", "of the first", "p50", "p99", "processor per request", "failed"},
+	}
+	for _, h := range hops {
+		processor := "–"
+		if h.process != nil && median(h.processor) > 0 {
+			processor = fmt.Sprintf("%d µs", median(h.processor).Microseconds())
+		}
+		s.rows = append(s.rows, []string{
+			h.name, fmt.Sprintf("%.0f", median(h.rate)), fmt.Sprintf("%.2f", median(h.rate)/median(hops[0].rate)),
+			ms(median(h.p50)), ms(median(h.p99)), processor, fmt.Sprint(h.failed),
+		})
+	}
+	return s
+}
+
+// measureMixes compares the ways to one endpoint of the shop: alone, behind the
+// proxy, and extracted.
+func measureMixes(ctx context.Context, s settings) (section, error) {
+	shop, err := s.startShop(ctx, "mixes")
+	if err != nil {
+		return section{}, err
+	}
+	defer shop.stop()
+	hops := []*hop{
+		{name: "monolith, directly", addr: shop.monolith, process: shop.processes[0]},
+		{name: "proxy → monolith", addr: shop.proxy, process: shop.processes[2]},
+		{name: "service, directly", addr: shop.recommendations, process: shop.processes[1]},
+	}
+	url := func(h *hop, i int64) string {
+		return fmt.Sprintf("http://%s/api/products/%d/recommendations", h.addr, 1+i%200)
+	}
+	if err := compare(ctx, s, hops, url); err != nil {
+		return section{}, err
+	}
+	if err := shop.setRoute(ctx, "live"); err != nil {
+		return section{}, err
+	}
+	live := []*hop{{name: "proxy → service", addr: shop.proxy, process: shop.processes[2]}}
+	if err := compare(ctx, s, live, url); err != nil {
+		return section{}, err
+	}
+	return hopSection(append(hops, live...), "What leaving the monolith costs", fmt.Sprintf(
+		"`GET /api/products/{id}/recommendations` at scale 1, closed loop, %d connections, %d rounds of %s; medians. Processor time is that of the named or, behind it, the proxy's process.",
+		proxyConnections, s.rounds, s.seconds/4)), nil
+}
+
+// A shopRun is the shop behind the proxy.
+type shopRun struct {
+	proxy, admin, monolith, recommendations string
+	processes                               []*process // monolith, recommendations, proxy
+	config, strangler                       string
+}
+
+const shopConfig = `version: 1
+monolith: http://%s
+services:
+  recommendations: http://%s
+routes:
+  product-recommendations: { match: "GET /api/products/{id}/recommendations", to: recommendations, stage: monolith }
+`
+
+func (s settings) startShop(ctx context.Context, name string) (*shopRun, error) {
+	addrs, err := freeAddresses(ctx, 4)
+	if err != nil {
+		return nil, err
+	}
+	run := &shopRun{proxy: addrs[0], admin: addrs[1], monolith: addrs[2], recommendations: addrs[3], config: filepath.Join(s.dir, name+".yaml")}
+	if run.strangler, err = s.path("strangler"); err != nil {
+		return nil, err
+	}
+	service, err := s.path("recommendations")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(run.config, fmt.Appendf(nil, shopConfig, run.monolith, run.recommendations), 0o644); err != nil {
+		return nil, err
+	}
+	for _, begin := range []func() (*process, error){
+		func() (*process, error) { return s.startMonolith(ctx, run.monolith, name, 1) },
+		func() (*process, error) {
+			return start(ctx, service, "http://"+run.recommendations+"/readyz", time.Minute, "serve", "--addr", run.recommendations,
+				"--db", filepath.Join(s.dir, name+"-recommendations.db"), "--monolith", "http://"+run.monolith, "--log-level", "warn", "--log-format", "json")
+		},
+		func() (*process, error) {
+			return start(ctx, run.strangler, "http://"+run.admin+"/healthz", time.Minute,
+				"proxy", "--config", run.config, "--listen", run.proxy, "--admin", run.admin, "--log-level", "warn")
+		},
+	} {
+		p, err := begin()
+		if err != nil {
+			run.stop()
+			return nil, err
+		}
+		run.processes = append(run.processes, p)
+	}
+	return run, nil
+}
+
+func (r *shopRun) stop() {
+	for i := len(r.processes) - 1; i >= 0; i-- {
+		r.processes[i].stop()
+	}
+}
