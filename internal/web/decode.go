@@ -33,7 +33,7 @@ func Decode(w http.ResponseWriter, r *http.Request, dst any) error {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(dst); err != nil {
-		return explainDecode(body, dec.InputOffset(), err)
+		return explainDecode(body, dec.InputOffset(), reflect.TypeOf(dst), err)
 	}
 	if dec.Decode(&struct{}{}) != io.EOF {
 		return malformed(body, dec.InputOffset(), "unexpected data after the JSON value")
@@ -58,14 +58,14 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-func explainDecode(body []byte, offset int64, err error) error {
+func explainDecode(body []byte, offset int64, dst reflect.Type, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
 		return malformed(body, syntax.Offset, syntax.Error())
 	case errors.As(err, &kind):
-		field := kind.Field
+		field := clientField(dst, kind.Field)
 		if field == "" {
 			field = "(body)"
 		}
@@ -77,6 +77,22 @@ func explainDecode(body []byte, offset int64, err error) error {
 		return Invalid(Field{strings.Trim(name, `"`), "unknown field"})
 	}
 	return malformed(body, offset, err.Error())
+}
+
+// clientField returns the path of a field as the client knows it: encoding/json
+// names embedded structs of ours in it, too.
+func clientField(t reflect.Type, path string) string {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	first, rest, _ := strings.Cut(path, ".")
+	if t == nil || t.Kind() != reflect.Struct {
+		return path
+	}
+	if f, ok := t.FieldByName(first); ok && f.Anonymous && f.Tag.Get("json") == "" {
+		return clientField(f.Type, rest)
+	}
+	return path
 }
 
 func malformed(body []byte, offset int64, reason string) error {

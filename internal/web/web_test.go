@@ -25,7 +25,12 @@ type line struct {
 	Tags    []string `json:"tags"`
 }
 
+type parcel struct {
+	Weight int `json:"weight"`
+}
+
 type order struct {
+	parcel
 	Name  string `json:"name"`
 	Lines []line `json:"lines"`
 }
@@ -103,6 +108,7 @@ func TestDecodeAnswersForBadBodies(t *testing.T) {
 		{"unknown field", `{"nmae":"a"}`, "application/json", 422, "invalid", "nmae"},
 		{"wrong type", `{"name": 7}`, "application/json", 422, "invalid", "name"},
 		{"wrong nested type", `{"lines":[{"product":"one"}]}`, "application/json", 422, "invalid", "lines.product"},
+		{"wrong type in an embedded struct", `{"weight":"much"}`, "application/json", 422, "invalid", `"field":"weight"`},
 		{"fraction", `{"lines":[{"product":1.5}]}`, "application/json", 422, "invalid", "whole number"},
 		{"not an object", `[1]`, "application/json", 422, "invalid", "(body)"},
 		{"not JSON", `name=a`, "application/x-www-form-urlencoded", 415, "unsupported_media_type", "application/json"},

@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -58,7 +59,7 @@ func (h handler) create(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	w.Header().Set("Location", "/api/admin/coupons")
+	w.Header().Set("Location", fmt.Sprintf("/api/admin/coupons/%d", c.ID))
 	web.JSON(w, http.StatusCreated, c)
 }
 
