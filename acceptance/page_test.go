@@ -37,12 +37,8 @@ func one(t *testing.T, n *html.Node, ok func(*html.Node) bool) *html.Node {
 	t.Helper()
 	found := all(n, ok)
 	if len(found) == 0 {
-		var b strings.Builder
-		if err := html.Render(&b, n); err != nil {
-			t.Fatal(err)
-		}
-		page := b.String()
-		t.Fatalf("the page lacks an element: %s", page[:min(len(page), 4000)])
+		page := textOf(n)
+		t.Fatalf("an element is missing; the text is: %s", page[:min(len(page), 1000)])
 	}
 	return found[0]
 }
@@ -76,12 +72,16 @@ func textOf(n *html.Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
+// isForm reports whether n is a form that posts to action, whatever its query.
+func isForm(n *html.Node, action string) bool {
+	path, _, _ := strings.Cut(attr(n, "action"), "?")
+	return n.Data == "form" && path == action && strings.EqualFold(attr(n, "method"), "post")
+}
+
 // form returns the form that posts to action, and ends the test if there is none.
 func form(t *testing.T, page *html.Node, action string) *html.Node {
 	t.Helper()
-	return one(t, page, func(n *html.Node) bool {
-		return n.Data == "form" && attr(n, "action") == action && strings.EqualFold(attr(n, "method"), "post")
-	})
+	return one(t, page, func(n *html.Node) bool { return isForm(n, action) })
 }
 
 // submit sends the form as a browser without JavaScript would, with its own values
