@@ -2,15 +2,14 @@ package storefront
 
 import (
 	"fmt"
-	"path"
 	"strings"
 )
 
-// A palette recolours a product drawing: background, its shade, main, dark, accent.
+// A palette colours a product drawing: background, its shade, main, dark, accent.
 type palette [5]string
 
-// Drawings are made in the first palette and served in all: the file
-// products/kitchen.svg is also products/kitchen-1.svg to products/kitchen-8.svg.
+// palettes are the colours in which every drawing is served. They are made in the
+// first: the file products/mug.svg is also products/mug-1.svg to products/mug-8.svg.
 func palettes() []palette {
 	return []palette{
 		{"#e9eee6", "#cfdccb", "#4f7f64", "#2f5442", "#d98e4a"}, // sage
@@ -24,40 +23,49 @@ func palettes() []palette {
 	}
 }
 
-// addProductArt adds a drawing under its own name and once for each palette. A
-// category may have several drawings, kitchen.svg, kitchen.b.svg, …: its numbers
-// go through them in turn, so that neighbours on a page differ.
-func (a assets) addProductArt(name string, body []byte) {
-	category, motif, _ := strings.Cut(strings.TrimSuffix(name, path.Ext(name)), ".")
-	if motif == "" {
-		a.add(name, body)
+// sameDrawing names the drawing of things that have none of their own, and of each
+// category.
+func sameDrawing() map[string]string {
+	return map[string]string{
+		"bath-stool": "garden-stool", "camp-lantern": "table-lantern", "camp-mug": "mug",
+		"laundry-hamper": "harvest-basket", "pencil-case": "desk-organizer", "picnic-blanket": "throw-blanket",
+		"pillowcase": "cushion-cover", "reading-light": "desk-lamp", "seed-box": "lunch-box",
+		"sketchbook": "notebook", "speaker-stand": "bookshelf-speaker", "tea-towel": "bath-towel", "towel-rack": "bath-towel",
+
+		"audio": "headphones", "bath": "soap-dish", "coffee-tea": "teapot", "garden": "plant-pot", "kitchen": "saucepan",
+		"lighting": "pendant-lamp", "outdoor": "daypack", "stationery": "notebook", "textiles": "throw-blanket",
+		"toys": "building-blocks",
 	}
-	motifs := 1
-	for exists(category, motifs) {
-		motifs++
-	}
+}
+
+// addProductArt adds the drawing of a thing in every palette.
+func (a assets) addProductArt(thing string, drawing []byte) {
 	all := palettes()
+	a.add("products/"+thing+".svg", drawing)
 	for i, colours := range all {
-		if i%motifs != motifIndex(motif) {
-			continue
-		}
 		var pairs []string
 		for part, base := range all[0] {
 			pairs = append(pairs, base, colours[part])
 		}
-		a.add(fmt.Sprintf("%s-%d.svg", category, i+1), []byte(strings.NewReplacer(pairs...).Replace(string(body))))
+		coloured := strings.NewReplacer(pairs...).Replace(string(drawing))
+		a.add(fmt.Sprintf("products/%s-%d.svg", thing, i+1), []byte(coloured))
 	}
 }
 
-func exists(category string, motif int) bool {
-	_, err := staticFiles.ReadFile("static/products/" + category + "." + string(rune('a'+motif)) + ".svg")
-	return err == nil
-}
-
-// motifIndex is 0 for a category's first drawing, 1 for its ".b", and so on.
-func motifIndex(motif string) int {
-	if motif == "" {
-		return 0
+// shareProductArt serves the drawings under the names that share them, too.
+func (a assets) shareProductArt() error {
+	for thing, drawing := range sameDrawing() {
+		for n := 0; n <= len(palettes()); n++ {
+			colour := ""
+			if n > 0 {
+				colour = fmt.Sprintf("-%d", n)
+			}
+			file, ok := a["products/"+drawing+colour+".svg"]
+			if !ok {
+				return fmt.Errorf("no drawing %q for %q", drawing, thing)
+			}
+			a["products/"+thing+colour+".svg"] = file
+		}
 	}
-	return int(motif[0] - 'a')
+	return nil
 }

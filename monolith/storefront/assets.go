@@ -39,12 +39,15 @@ func newAssets() (assets, error) {
 		}
 		name = strings.TrimPrefix(name, "static/")
 		if path.Dir(name) == "products" {
-			all.addProductArt(name, body)
+			all.addProductArt(strings.TrimSuffix(path.Base(name), ".svg"), body)
 			return nil
 		}
 		all.add(name, body)
 		return nil
 	})
+	if err == nil {
+		err = all.shareProductArt()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read static files: %w", err)
 	}
