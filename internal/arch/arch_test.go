@@ -44,6 +44,7 @@ var siblings = map[string][]string{
 	"monolith/payments":      {"monolith/identity"},
 	"monolith/pricing":       {"monolith/identity"},
 	"monolith/reviews":       {"monolith/identity"},
+	"monolith/seed":          {"monolith/pricing"},
 	"monolith/storefront": {
 		"monolith/admin", "monolith/cart", "monolith/catalog", "monolith/identity", "monolith/inventory", "monolith/notifications",
 		"monolith/orders", "monolith/payments", "monolith/pricing", "monolith/recommendations", "monolith/reviews",

@@ -181,9 +181,9 @@ func (w *world) newProduct(i int) *product {
 		p.tags = append(p.tags, tag)
 	}
 	sort.Strings(p.tags)
-	first := (n*3 + m) % images
+	thing := strings.ReplaceAll(strings.ToLower(noun.Name), " ", "-")
 	for j := range 1 + w.rng.IntN(2) {
-		p.images = append(p.images, fmt.Sprintf("/static/products/%s-%d.svg", c.Slug, 1+(first+3*j)%images))
+		p.images = append(p.images, fmt.Sprintf("/static/products/%s-%d.svg", thing, 1+(n*3+m+3*j)%colours))
 	}
 	switch {
 	case w.chance(0.04):
@@ -195,8 +195,8 @@ func (w *world) newProduct(i int) *product {
 	return p
 }
 
-// images is how many pictures the storefront has of a category.
-const images = 8
+// colours is how many pictures the storefront has of a noun.
+const colours = 8
 
 const (
 	adminID = 1
