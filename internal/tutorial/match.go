@@ -49,7 +49,14 @@ func Match(want, got string) string {
 	if reach[len(lines)] {
 		return ""
 	}
-	return udiff.Unified("text", "printed", want+"\n", got+"\n")
+	return udiff.Unified("text", "printed", joinLines(splitLines(want)), joinLines(lines))
+}
+
+func joinLines(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // lineMatcher returns the test for one line of an output block.

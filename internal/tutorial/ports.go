@@ -1,6 +1,7 @@
 package tutorial
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -20,7 +21,7 @@ var portInText = regexp.MustCompile(`\b(?:127\.0\.0\.1|localhost):[0-9]{4}\b`)
 // FreePorts returns sets of ports, all different, each with a free port for every one
 // of defaults. The free ports have four digits like the default ones, so that tables
 // are as wide as in the text.
-func FreePorts(sets int, defaults ...string) ([]Ports, error) {
+func FreePorts(ctx context.Context, sets int, defaults ...string) ([]Ports, error) {
 	taken := map[string]bool{}
 	for _, d := range defaults {
 		taken[d] = true
@@ -29,7 +30,7 @@ func FreePorts(sets int, defaults ...string) ([]Ports, error) {
 	for i := range all {
 		p := Ports{map[string]string{}, map[string]string{}}
 		for _, d := range defaults {
-			port, err := freePort(taken)
+			port, err := freePort(ctx, taken)
 			if err != nil {
 				return nil, err
 			}
@@ -40,13 +41,13 @@ func FreePorts(sets int, defaults ...string) ([]Ports, error) {
 	return all, nil
 }
 
-func freePort(taken map[string]bool) (string, error) {
+func freePort(ctx context.Context, taken map[string]bool) (string, error) {
 	for range 1000 {
 		port := fmt.Sprint(2000 + rand.IntN(7000))
 		if taken[port] || strings.HasPrefix(port, "808") || strings.HasPrefix(port, "90") {
 			continue
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:"+port)
 		if err != nil {
 			continue
 		}

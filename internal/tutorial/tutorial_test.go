@@ -150,7 +150,7 @@ func TestFixKeepsWhatStillMatches(t *testing.T) {
 
 func TestPortsOfTheTextAreFreeOnes(t *testing.T) {
 	t.Parallel()
-	sets, err := tutorial.FreePorts(2, "8080", "9000")
+	sets, err := tutorial.FreePorts(t.Context(), 2, "8080", "9000")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package tutorial
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,8 +11,8 @@ import (
 )
 
 // Build compiles every program below root's cmd folder into dir, as `make build` does.
-func Build(root, dir string) error {
-	cmd := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
+func Build(ctx context.Context, root, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
@@ -66,8 +67,8 @@ func copyFile(from, to string) error {
 
 // Environment returns the variables of a chapter's shell: those that Go needs, a home
 // of its own and addresses for the demo.
-func Environment(home string, ports Ports) ([]string, error) {
-	caches, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
+func Environment(ctx context.Context, home string, ports Ports) ([]string, error) {
+	caches, err := exec.CommandContext(ctx, "go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
 	if err != nil {
 		return nil, fmt.Errorf("ask go for its folders: %w", err)
 	}

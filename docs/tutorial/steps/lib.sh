@@ -92,11 +92,8 @@ launch() {
 setsid_if_any() { if command -v setsid >/dev/null; then exec setsid "$@"; else exec "$@"; fi; }
 
 start_demo() {
-	bin/strangler demo --detach >"$dir.log" 2>&1 || {
-		cat "$dir.log" >&2
-		die "the demo does not start; is another one running? bin/strangler demo stop"
-	}
-	rm -f "$dir.log"
+	local said
+	said=$(bin/strangler demo --detach 2>&1) || die "the demo does not start: $said"
 }
 
 start_monolith() {
