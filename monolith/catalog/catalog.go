@@ -136,15 +136,10 @@ type Draft struct {
 	Description *string   `json:"description"`
 	CategoryID  *int64    `json:"category_id"`
 	PriceCents  *int64    `json:"price_cents"`
+	StockQty    *int      `json:"stock_qty"` // of a new product only; later it is for the inventory to say
 	Active      *bool     `json:"active"`
 	Tags        *[]string `json:"tags"`
 	Images      *[]Image  `json:"images"`
-}
-
-// A NewProduct is a Draft with the stock to begin with.
-type NewProduct struct {
-	Draft
-	StockQty int `json:"stock_qty"`
 }
 
 const (
@@ -154,23 +149,36 @@ const (
 	maxImages     = 10
 )
 
-func (n *NewProduct) clean() error {
+// cleanNew checks the draft of a new product.
+func (d *Draft) cleanNew() error {
 	var fields []web.Field
-	for name, missing := range map[string]bool{
-		"sku": n.SKU == nil, "name": n.Name == nil, "category_id": n.CategoryID == nil, "price_cents": n.PriceCents == nil,
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{
+		{"sku", d.SKU == nil},
+		{"name", d.Name == nil},
+		{"category_id", d.CategoryID == nil},
+		{"price_cents", d.PriceCents == nil},
 	} {
-		if missing {
-			fields = append(fields, web.Field{Name: name, Message: "is required"})
+		if f.missing {
+			fields = append(fields, web.Field{Name: f.name, Message: "is required"})
 		}
 	}
-	slices.SortFunc(fields, func(a, b web.Field) int { return strings.Compare(a.Name, b.Name) })
-	if n.StockQty < 0 || n.StockQty > maxStock {
+	if d.StockQty != nil && (*d.StockQty < 0 || *d.StockQty > maxStock) {
 		fields = append(fields, web.Field{Name: "stock_qty", Message: fmt.Sprintf("must be from 0 to %d", maxStock)})
 	}
-	return web.Invalid(append(fields, n.check()...)...)
+	return web.Invalid(append(fields, d.check()...)...)
 }
 
-func (d *Draft) clean() error { return web.Invalid(d.check()...) }
+// cleanChange checks the draft of a change.
+func (d *Draft) cleanChange() error {
+	var fields []web.Field
+	if d.StockQty != nil {
+		fields = append(fields, web.Field{Name: "stock_qty", Message: "is changed by a correction of the stock"})
+	}
+	return web.Invalid(append(fields, d.check()...)...)
+}
 
 func (d *Draft) check() []web.Field {
 	var fields []web.Field

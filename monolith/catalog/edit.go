@@ -14,20 +14,20 @@ import (
 )
 
 // Create adds a product, and in the same transaction the shelf it lies on.
-func (s *Store) Create(ctx context.Context, n NewProduct) (Managed, error) {
-	if err := n.clean(); err != nil {
+func (s *Store) Create(ctx context.Context, d Draft) (Managed, error) {
+	if err := d.cleanNew(); err != nil {
 		return Managed{}, err
 	}
 	var made Managed
 	err := s.db.Tx(ctx, func(tx *sqlx.Tx) error {
-		id, err := s.insert(ctx, tx, n)
+		id, err := s.insert(ctx, tx, d)
 		if err != nil {
 			return err
 		}
-		if err := s.stock(ctx, tx, id, n.StockQty); err != nil {
+		if err := s.stock(ctx, tx, id, valueOr(d.StockQty, 0)); err != nil {
 			return err
 		}
-		if err := replaceParts(ctx, tx, id, n.Draft); err != nil {
+		if err := replaceParts(ctx, tx, id, d); err != nil {
 			return err
 		}
 		if err := s.audit(ctx, tx, "product.created", id); err != nil {
@@ -39,23 +39,26 @@ func (s *Store) Create(ctx context.Context, n NewProduct) (Managed, error) {
 	return made, err
 }
 
-func (s *Store) insert(ctx context.Context, tx *sqlx.Tx, n NewProduct) (int64, error) {
+func (s *Store) insert(ctx context.Context, tx *sqlx.Tx, d Draft) (int64, error) {
 	now := s.nowInstant()
-	active := n.Active == nil || *n.Active
-	var description string
-	if n.Description != nil {
-		description = *n.Description
-	}
 	var id int64
 	err := tx.GetContext(ctx, &id, `
 		INSERT INTO products (sku, name, description, category_id, price_cents, active, stock_qty, created_at, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING id`,
-		*n.SKU, *n.Name, description, *n.CategoryID, *n.PriceCents, active, n.StockQty, now, now)
+		*d.SKU, *d.Name, valueOr(d.Description, ""), *d.CategoryID, *d.PriceCents,
+		valueOr(d.Active, true), valueOr(d.StockQty, 0), now, now)
 	if err != nil {
 		return 0, refusal(err, "insert product")
 	}
 	return id, nil
+}
+
+func valueOr[T any](p *T, fallback T) T {
+	if p == nil {
+		return fallback
+	}
+	return *p
 }
 
 // refusal turns a violated constraint into what the client did wrong.
@@ -90,7 +93,7 @@ func (s *Store) stock(ctx context.Context, tx *sqlx.Tx, id int64, qty int) error
 // Update changes a product, active or not, and raises its version. If version is
 // not 0 it must be the product's, else nothing changes and it is ErrOtherVersion.
 func (s *Store) Update(ctx context.Context, id int64, d Draft, version int64) (Managed, error) {
-	if err := d.clean(); err != nil {
+	if err := d.cleanChange(); err != nil {
 		return Managed{}, err
 	}
 	var changed Managed

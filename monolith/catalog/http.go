@@ -101,7 +101,7 @@ func (h *handler) managedList(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) create(w http.ResponseWriter, r *http.Request) {
-	var req NewProduct
+	var req Draft
 	if err := web.Decode(w, r, &req); err != nil {
 		fail(w, r, err)
 		return
