@@ -23,6 +23,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	waitTogether()
 	baseURL = strings.TrimRight(os.Getenv("BASE_URL"), "/")
 	if baseURL != "" || flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run())
@@ -33,6 +34,16 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// waitTogether lets more tests run at once than there are processors, unless the
+// command line says how many: some of them mostly wait for the shop.
+func waitTogether() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "8") // the flag is there, and 8 is a number
+	}
 }
 
 // runOnOwnShop runs the tests against a monolith of its own.
