@@ -3,6 +3,7 @@ package pricing
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -34,17 +35,27 @@ func (h handler) list(w http.ResponseWriter, r *http.Request) {
 
 func (h handler) create(w http.ResponseWriter, r *http.Request) {
 	var req struct {
-		Code           string           `json:"code"`
-		Kind           string           `json:"kind"`
-		Value          int64            `json:"value"`
-		MinOrderCents  int64            `json:"min_order_cents"`
-		MaxRedemptions *int64           `json:"max_redemptions"`
-		PerUserLimit   *int64           `json:"per_user_limit"`
-		StartsAt       *instant.Instant `json:"starts_at"`
-		EndsAt         *instant.Instant `json:"ends_at"`
+		Code           string  `json:"code"`
+		Kind           string  `json:"kind"`
+		Value          int64   `json:"value"`
+		MinOrderCents  int64   `json:"min_order_cents"`
+		MaxRedemptions *int64  `json:"max_redemptions"`
+		PerUserLimit   *int64  `json:"per_user_limit"`
+		StartsAt       *string `json:"starts_at"`
+		EndsAt         *string `json:"ends_at"`
 	}
 	if err := web.Decode(w, r, &req); err != nil {
 		web.Fail(w, r, http.StatusBadRequest, err)
+		return
+	}
+	starts, err := moment("starts_at", req.StartsAt)
+	if err != nil {
+		web.Fail(w, r, http.StatusUnprocessableEntity, err)
+		return
+	}
+	ends, err := moment("ends_at", req.EndsAt)
+	if err != nil {
+		web.Fail(w, r, http.StatusUnprocessableEntity, err)
 		return
 	}
 	limit := int64(1)
@@ -53,7 +64,7 @@ func (h handler) create(w http.ResponseWriter, r *http.Request) {
 	}
 	c, err := h.coupons.Create(r.Context(), actor(r), Coupon{
 		Code: req.Code, Kind: req.Kind, Value: req.Value, MinOrderCents: req.MinOrderCents,
-		MaxRedemptions: req.MaxRedemptions, PerUserLimit: limit, StartsAt: req.StartsAt, EndsAt: req.EndsAt,
+		MaxRedemptions: req.MaxRedemptions, PerUserLimit: limit, StartsAt: starts, EndsAt: ends,
 	})
 	if err != nil {
 		web.Fail(w, r, http.StatusInternalServerError, err)
@@ -69,12 +80,21 @@ func (h handler) update(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, http.StatusNotFound, err)
 		return
 	}
-	var change Change
-	if err := web.Decode(w, r, &change); err != nil {
+	var req struct {
+		Active         *bool   `json:"active"`
+		MaxRedemptions *int64  `json:"max_redemptions"`
+		EndsAt         *string `json:"ends_at"`
+	}
+	if err := web.Decode(w, r, &req); err != nil {
 		web.Fail(w, r, http.StatusBadRequest, err)
 		return
 	}
-	c, err := h.coupons.Update(r.Context(), actor(r), id, change)
+	ends, err := moment("ends_at", req.EndsAt)
+	if err != nil {
+		web.Fail(w, r, http.StatusUnprocessableEntity, err)
+		return
+	}
+	c, err := h.coupons.Update(r.Context(), actor(r), id, Change{req.Active, req.MaxRedemptions, ends})
 	if err != nil {
 		web.Fail(w, r, http.StatusInternalServerError, err)
 		return
@@ -92,6 +112,19 @@ func (h handler) remove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// moment reads a time, if there is one.
+func moment(name string, text *string) (*instant.Instant, error) {
+	if text == nil {
+		return nil, nil //nolint:nilnil // no time is a fine answer
+	}
+	t, err := time.Parse(time.RFC3339, *text)
+	if err != nil {
+		return nil, web.Invalid(web.Field{Name: name, Message: "must be a time such as 2026-01-31T09:30:00Z"})
+	}
+	at := instant.From(t)
+	return &at, nil
 }
 
 func actor(r *http.Request) int64 {

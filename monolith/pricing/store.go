@@ -120,9 +120,9 @@ func (s *Store) Create(ctx context.Context, actorID int64, c Coupon) (Coupon, er
 
 // A Change is what may change in a coupon; nil leaves a value as it is.
 type Change struct {
-	Active         *bool            `json:"active"`
-	MaxRedemptions *int64           `json:"max_redemptions"`
-	EndsAt         *instant.Instant `json:"ends_at"`
+	Active         *bool
+	MaxRedemptions *int64
+	EndsAt         *instant.Instant
 }
 
 // Update changes a coupon. A limit below what has been redeemed is a 422.
