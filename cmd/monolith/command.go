@@ -9,12 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/migrations"
+	"github.com/stranglerfig/toolkit/monolith/seed"
 )
 
 const (
@@ -39,7 +41,7 @@ Environment:
 	root.Args, root.RunE = serve.Args, serve.RunE
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(serve, migrateCommand(), versionCommand())
+	root.AddCommand(serve, migrateCommand(), seedCommand(), versionCommand())
 	for _, cmd := range append(root.Commands(), root) {
 		check := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -60,6 +62,33 @@ func versionCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func seedCommand() *cobra.Command {
+	var path string
+	var scale int
+	cmd := &cobra.Command{
+		Use: "seed", Short: "Fill an empty shop with products, customers and orders", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			start := time.Now()
+			if scale < 1 { // 0 would be the library's default
+				return usage(fmt.Errorf("--scale %d: must be at least 1", scale))
+			}
+			db, err := open(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			if err := seed.Run(cmd.Context(), db, seed.Options{Scale: scale}); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "seeded %s at scale %d in %.1f s\n", path, scale, time.Since(start).Seconds())
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "db", defaultDB, "database `file`")
+	cmd.Flags().IntVar(&scale, "scale", 1, "1 is 200 products, 100 is 20,000")
+	return cmd
 }
 
 func migrateCommand() *cobra.Command {
@@ -87,6 +116,30 @@ func migrateCommand() *cobra.Command {
 	flags.StringVar(&path, "db", defaultDB, "database `file`")
 	flags.BoolVar(&statusOnly, "status", false, "only show which migrations have been applied")
 	flags.StringVarP(&output, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func seedCommand() *cobra.Command {
+	var path string
+	var scale int
+	cmd := &cobra.Command{
+		Use: "seed", Short: "Fill an empty shop with a believable past", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			db, err := open(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			if err := seed.Run(cmd.Context(), db, seed.Options{Scale: scale}); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "seeded %s at scale %d\n", path, scale)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&path, "db", defaultDB, "database `file`")
+	flags.IntVar(&scale, "scale", 1, "1 (about 200 products) to 200")
 	return cmd
 }
 

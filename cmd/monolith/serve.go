@@ -13,14 +13,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/internal/web"
 	"github.com/stranglerfig/toolkit/monolith"
+	"github.com/stranglerfig/toolkit/monolith/seed"
 )
 
 type serveFlags struct {
 	addr, db, sink, ledger string
 	logFormat, logLevel    string
+	seedScale              int    // 0: leave an empty shop empty
 	secret, token          string // from the environment
+	seedScale              int
 }
 
 func serveCommand(getenv func(string) string) *cobra.Command {
@@ -37,6 +41,8 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.db, "db", defaultDB, "database `file`")
 	flags.StringVar(&f.sink, "notifications", defaultSink, "`file` that notifications are delivered to")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` in which the payment provider remembers (default: the database's name with .ledger)")
+	flags.IntVar(&f.seedScale, "seed-scale", 0, "fill an empty shop: `scale` 1 is 200 products, 100 is 20,000")
+	flags.IntVar(&f.seedScale, "seed-scale", 0, "fill an empty shop first, at `scale` 1 to 200; a shop that is not empty stays as it is")
 	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
@@ -58,8 +64,17 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := seedIfEmpty(ctx, db, f.seedScale); err != nil {
+		return err
+	}
 	if err := makeDefaultFolder(f.sink, defaultSink); err != nil {
 		return err
+	}
+	if f.seedScale != 0 {
+		err := seed.Run(ctx, db, seed.Options{Scale: f.seedScale})
+		if err != nil && !errors.Is(err, seed.ErrNotEmpty) {
+			return err
+		}
 	}
 	shop, err := monolith.New(db, monolith.Options{
 		Log: log, WebhookSecret: f.secret, InternalToken: f.token,
@@ -75,6 +90,17 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 			Ready: func(a net.Addr) { fmt.Fprintf(stdout, "monolith ready on http://%s\n", a) },
 		})
 	})
+}
+
+func seedIfEmpty(ctx context.Context, db *sqlite.DB, scale int) error {
+	if scale == 0 {
+		return nil
+	}
+	err := seed.Run(ctx, db, seed.Options{Scale: scale})
+	if errors.Is(err, seed.ErrNotEmpty) {
+		return nil
+	}
+	return err
 }
 
 // runUntil runs what the shop does by itself until serve returns, so that what the
