@@ -63,9 +63,6 @@ func NewFeed(store *Store, monolith string, opts FeedOptions) (*Feed, error) {
 // shown by Status, logged once, and tried again: after longer and longer pauses,
 // at most five seconds.
 func (f *Feed) Run(ctx context.Context) error {
-	if err := f.load(ctx); err != nil {
-		return err
-	}
 	for pause := f.opts.Refresh; ; {
 		err := f.Poll(ctx)
 		if ctx.Err() != nil {
@@ -82,17 +79,6 @@ func (f *Feed) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// load learns from the database whether the snapshot was completed before, so that
-// the service answers at once after a restart, with or without the monolith.
-func (f *Feed) load(ctx context.Context) error {
-	positions, err := f.store.Positions(ctx)
-	if err != nil {
-		return err
-	}
-	f.state.setReady(positions[feedSnapshot].At == 1)
-	return nil
 }
 
 // Poll looks at the monolith once and writes all that is new. Run calls it; there
@@ -122,7 +108,9 @@ func (f *Feed) poll(ctx context.Context) error {
 			return err
 		}
 	}
+	// After a restart the service answers at once, with or without the monolith.
 	complete := positions[feedSnapshot].At == 1
+	f.state.setReady(complete)
 	if !complete {
 		if err := f.copyPages(ctx, positions); err != nil {
 			return fmt.Errorf("snapshot: %w", err)

@@ -16,6 +16,7 @@ import (
 func Routes(r chi.Router, s *Store, bug Bug) {
 	h := &handler{s, bug}
 	r.Get("/api/products/{id}/recommendations", bug.rehearse(h.list))
+	r.Head("/api/products/{id}/recommendations", bug.rehearse(h.list))
 }
 
 type handler struct {

@@ -49,15 +49,14 @@ type List struct {
 	Items     []Item `json:"items"`
 }
 
-// Price returns the price as people read it.
-func (i Item) Price() string { return fmt.Sprintf("$%d.%02d", i.PriceCents/100, i.PriceCents%100) }
-
-// fragment is the list as a part of a page. With no items the section is empty.
-var fragment = template.Must(template.New("recommendations").Parse(
-	`<section class="recommendations" data-fragment="recommendations">{{if .Items}}
+// fragment is the list as a part of a page. With no items the section is empty, so
+// that a page can hide it.
+var fragment = template.Must(template.New("recommendations").Funcs(template.FuncMap{
+	"money": func(cents int64) string { return fmt.Sprintf("$%d.%02d", cents/100, cents%100) },
+}).Parse(`<section class="recommendations" data-fragment="recommendations">{{if .Items}}
 <h2>Customers also bought</h2>
 <ul class="cards">{{range .Items}}
-<li class="card"><a href="/p/{{.ID}}">{{if .ImageURL}}<img src="{{.ImageURL}}" alt="" loading="lazy" width="240" height="240">{{end}}<span class="card-name">{{.Name}}</span> <span class="card-price">{{.Price}}</span></a></li>{{end}}
+<li><article class="card">{{with .ImageURL}}<img src="{{.}}" alt="" width="400" height="400" loading="lazy">{{end}}<div class="card-text"><h3><a href="/p/{{.ID}}">{{.Name}}</a></h3><span class="price">{{money .PriceCents}}</span></div></article></li>{{end}}
 </ul>
 {{end}}</section>
 `))
