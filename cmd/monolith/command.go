@@ -119,30 +119,6 @@ func migrateCommand() *cobra.Command {
 	return cmd
 }
 
-func seedCommand() *cobra.Command {
-	var path string
-	var scale int
-	cmd := &cobra.Command{
-		Use: "seed", Short: "Fill an empty shop with a believable past", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			db, err := open(cmd.Context(), path)
-			if err != nil {
-				return err
-			}
-			defer db.Close()
-			if err := seed.Run(cmd.Context(), db, seed.Options{Scale: scale}); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "seeded %s at scale %d\n", path, scale)
-			return nil
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&path, "db", defaultDB, "database `file`")
-	flags.IntVar(&scale, "scale", 1, "1 (about 200 products) to 200")
-	return cmd
-}
-
 // openForMigrate opens the database; to look only, it must exist and stays as it is.
 func openForMigrate(ctx context.Context, path string, statusOnly bool) (*sqlite.DB, error) {
 	if !statusOnly {

@@ -24,7 +24,6 @@ type serveFlags struct {
 	logFormat, logLevel    string
 	seedScale              int    // 0: leave an empty shop empty
 	secret, token          string // from the environment
-	seedScale              int
 }
 
 func serveCommand(getenv func(string) string) *cobra.Command {
@@ -42,7 +41,6 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.sink, "notifications", defaultSink, "`file` that notifications are delivered to")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` in which the payment provider remembers (default: the database's name with .ledger)")
 	flags.IntVar(&f.seedScale, "seed-scale", 0, "fill an empty shop: `scale` 1 is 200 products, 100 is 20,000")
-	flags.IntVar(&f.seedScale, "seed-scale", 0, "fill an empty shop first, at `scale` 1 to 200; a shop that is not empty stays as it is")
 	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
@@ -69,12 +67,6 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	}
 	if err := makeDefaultFolder(f.sink, defaultSink); err != nil {
 		return err
-	}
-	if f.seedScale != 0 {
-		err := seed.Run(ctx, db, seed.Options{Scale: f.seedScale})
-		if err != nil && !errors.Is(err, seed.ErrNotEmpty) {
-			return err
-		}
 	}
 	shop, err := monolith.New(db, monolith.Options{
 		Log: log, WebhookSecret: f.secret, InternalToken: f.token,
