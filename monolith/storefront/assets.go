@@ -79,18 +79,18 @@ func (a assets) url(name string) (string, error) {
 	return "/static/" + name + "?v=" + file.hash, nil
 }
 
-// image is the address of a product's picture, with the hash of the content if the
-// picture is one of ours. Without a picture it is a parcel.
+// image is the address at which a page shows a product's picture. The content
+// policy admits pictures of this shop only; in place of others, and of those there
+// are not, a parcel is shown.
 func (a assets) image(address string) string {
-	if address == "" {
-		address = "/static/products/parcel.svg"
+	name, static := strings.CutPrefix(address, "/static/")
+	if !static && strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") {
+		return address
 	}
-	if name, ok := strings.CutPrefix(address, "/static/"); ok {
-		if file, ok := a[name]; ok {
-			return address + "?v=" + file.hash
-		}
+	if _, ok := a[name]; !static || !ok {
+		name = "products/parcel.svg"
 	}
-	return address
+	return "/static/" + name + "?v=" + a[name].hash
 }
 
 // ServeHTTP serves the static files below /static/.

@@ -1,6 +1,7 @@
 package storefront
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,10 +35,11 @@ type homePage struct {
 // An option of a select.
 type option struct{ Value, Text string }
 
+// sorts are the orders of a list, the one it begins with first.
 func sorts() []option {
 	return []option{
-		{"name", "Name"}, {"price", "Price: low to high"}, {"-price", "Price: high to low"},
-		{"rating", "Best rated"}, {"newest", "Newest"},
+		{"rating", "Best rated"}, {"newest", "Newest"}, {"price", "Price: low to high"},
+		{"-price", "Price: high to low"}, {"name", "Name"},
 	}
 }
 
@@ -47,7 +49,11 @@ func (s *shop) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := catalog.Query{Text: query.Get("q"), Category: query.Get("category"), Sort: query.Get("sort"), Page: paging}
+	params := url.Values{"q": {query.Get("q")}, "category": {query.Get("category")}, "sort": {query.Get("sort")}}
+	q := catalog.Query{
+		Text: params.Get("q"), Category: params.Get("category"),
+		Sort: cmp.Or(params.Get("sort"), sorts()[0].Value), Page: paging,
+	}
 	list, err := s.Catalog.List(r.Context(), q)
 	if err != nil {
 		return err
@@ -56,9 +62,8 @@ func (s *shop) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	params := url.Values{"q": {q.Text}, "category": {q.Category}, "sort": {q.Sort}}
 	page := homePage{
-		Hero:    link("", params) == "" && paging.Page == 1, // the front door
+		Hero:    link("/", params) == "/" && paging.Page == 1, // the front door
 		Heading: heading, List: list, Params: params, Sort: q.Sort, Sorts: sorts(),
 		Pages: pageLinks("/", params, list.Page, list.Pages),
 	}
