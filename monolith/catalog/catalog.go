@@ -36,7 +36,7 @@ type Category struct {
 	ID       int64  `db:"id" json:"id"`
 	Slug     string `db:"slug" json:"slug"`
 	Name     string `db:"name" json:"name"`
-	Products int    `db:"products" json:"products"`
+	Products int    `db:"-" json:"products"`
 }
 
 // A CategoryRef names the category of a product.

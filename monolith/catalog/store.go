@@ -5,34 +5,45 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"github.com/stranglerfig/toolkit/internal/instant"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
-	"github.com/stranglerfig/toolkit/internal/web"
 )
+
+// maxSearches is how many searches, each of which reads all products, run at once.
+const maxSearches = 2
 
 // Store keeps categories and products. It is safe for concurrent use.
 type Store struct {
-	db  *sqlite.DB
-	now func() time.Time
+	db        *sqlite.DB
+	now       func() time.Time
+	searching chan struct{}
+	counts    counts
 }
 
 // New returns a Store on db, whose owner stays the caller.
-func New(db *sqlite.DB, now func() time.Time) *Store { return &Store{db: db, now: now} }
+func New(db *sqlite.DB, now func() time.Time) *Store {
+	return &Store{db: db, now: now, searching: make(chan struct{}, maxSearches)}
+}
 
 // Categories returns all categories in the order of the shop.
 func (s *Store) Categories(ctx context.Context) ([]Category, error) {
+	products, _, err := s.counts.current(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
 	list := []Category{}
 	if err := s.db.SelectContext(ctx, &list, `
-		SELECT c.id, c.slug, c.name,
-		       (SELECT count(*) FROM products p WHERE p.active = 1 AND p.category_id = c.id) AS products
-		FROM categories c
-		ORDER BY c.position, c.id`); err != nil {
+		SELECT id, slug, name
+		FROM categories
+		ORDER BY position, id`); err != nil {
 		return nil, fmt.Errorf("list categories: %w", err)
+	}
+	for i, c := range list {
+		list[i].Products = products[c.ID]
 	}
 	return list, nil
 }
@@ -48,107 +59,6 @@ const summaryColumns = `
 const summaryJoins = `
 	JOIN categories c ON c.id = p.category_id
 	LEFT JOIN stock_items i ON i.product_id = p.id`
-
-// order maps Query.Sort to SQL; each one ends in a unique column, so that pages
-// never overlap.
-func order(sort string) string {
-	switch sort {
-	case "price":
-		return "p.price_cents, p.id"
-	case "-price":
-		return "p.price_cents DESC, p.id DESC"
-	case "rating":
-		return "p.rating_avg DESC, p.rating_count DESC, p.id"
-	case "newest":
-		return "p.created_at DESC, p.id DESC"
-	}
-	return "p.name COLLATE NOCASE, p.id"
-}
-
-// List returns a page of active products, or ErrNoCategory.
-func (s *Store) List(ctx context.Context, q Query) (web.Page[Summary], error) {
-	if err := q.clean(); err != nil {
-		return web.Page[Summary]{}, err
-	}
-	where, args := []string{"p.active = 1"}, []any{}
-	if q.Category != "" {
-		id, err := s.categoryID(ctx, q.Category)
-		if err != nil {
-			return web.Page[Summary]{}, err
-		}
-		where, args = append(where, "p.category_id = ?"), append(args, id)
-	}
-	where, args = search(q.Text, where, args)
-	var items []Summary
-	total, err := s.page(ctx, &items, summaryColumns, where, args, order(q.Sort), q.Page)
-	if err != nil {
-		return web.Page[Summary]{}, err
-	}
-	return web.NewPage(q.Page, items, total), nil
-}
-
-// ManagedList returns a page of all products by name, for administrators.
-func (s *Store) ManagedList(ctx context.Context, text string, p web.Paging) (web.Page[ManagedSummary], error) {
-	q := Query{Text: text}
-	if err := q.clean(); err != nil {
-		return web.Page[ManagedSummary]{}, err
-	}
-	where, args := search(q.Text, []string{"p.active IN (0, 1)"}, nil)
-	var items []ManagedSummary
-	total, err := s.page(ctx, &items, summaryColumns+", p.active", where, args, order(""), p)
-	if err != nil {
-		return web.Page[ManagedSummary]{}, err
-	}
-	return web.NewPage(p, items, total), nil
-}
-
-// search adds a condition for each word of text: it must be in the name, the
-// description or a tag.
-func search(text string, where []string, args []any) ([]string, []any) {
-	for word := range strings.FieldsSeq(text) {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
-		where = append(where, `(p.name LIKE ? ESCAPE '\' OR p.description LIKE ? ESCAPE '\'
-			OR p.id IN (SELECT product_id FROM product_tags WHERE tag LIKE ? ESCAPE '\'))`)
-		args = append(args, like, like, like)
-	}
-	return where, args
-}
-
-// page first finds the ids of the page in an index and then reads only those rows
-// with everything that is joined to them.
-func (s *Store) page(ctx context.Context, items any, columns string, where []string, args []any, order string, p web.Paging) (int, error) {
-	conditions := strings.Join(where, " AND ")
-	var total int
-	if err := s.db.GetContext(ctx, &total, `SELECT count(*) FROM products p WHERE `+conditions, args...); err != nil {
-		return 0, fmt.Errorf("count products: %w", err)
-	}
-	if err := s.db.SelectContext(ctx, items, `
-		WITH page AS MATERIALIZED (
-			SELECT p.id
-			FROM products p
-			WHERE `+conditions+`
-			ORDER BY `+order+`
-			LIMIT ? OFFSET ?)
-		SELECT `+columns+`
-		FROM page
-		JOIN products p ON p.id = page.id`+summaryJoins+`
-		ORDER BY `+order, append(args, p.PerPage, p.Offset())...); err != nil {
-		return 0, fmt.Errorf("list products: %w", err)
-	}
-	return total, nil
-}
-
-func (s *Store) categoryID(ctx context.Context, slug string) (int64, error) {
-	var id int64
-	err := s.db.GetContext(ctx, &id, `SELECT id FROM categories WHERE slug = ?`, slug)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return 0, ErrNoCategory
-	case err != nil:
-		return 0, fmt.Errorf("read category %q: %w", slug, err)
-	}
-	return id, nil
-}
 
 // Product returns an active product, or ErrNoProduct.
 func (s *Store) Product(ctx context.Context, id int64) (Product, error) {

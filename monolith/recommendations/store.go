@@ -106,11 +106,11 @@ func (s *Store) sameCategory(ctx context.Context, tx *sqlx.Tx, list *List, categ
 		SELECT p.id, p.name, p.price_cents, ranked.score, 'same_category' AS reason,
 		       coalesce((SELECT url FROM product_images WHERE product_id = p.id ORDER BY position LIMIT 1), '') AS image_url
 		FROM (
-			SELECT p.id, coalesce(sum(v.views), 0) AS score
+			SELECT p.id, coalesce((SELECT sum(v.views)
+			                       FROM product_views v
+			                       WHERE v.product_id = p.id AND v.day BETWEEN ? AND ?), 0) AS score
 			FROM products p
-			LEFT JOIN product_views v ON v.product_id = p.id AND v.day BETWEEN ? AND ?
 			WHERE p.active = 1 AND p.category_id = ? AND p.id NOT IN (?)
-			GROUP BY p.id
 			ORDER BY score DESC, p.id
 			LIMIT ?) AS ranked
 		JOIN products p ON p.id = ranked.id
