@@ -50,7 +50,29 @@ func Workspace(root, bin, dir string) error {
 	if err != nil {
 		return fmt.Errorf("copy the repository: %w", err)
 	}
-	return os.Symlink(bin, filepath.Join(dir, "bin"))
+	return linkPrograms(bin, filepath.Join(dir, "bin"))
+}
+
+// linkPrograms fills the folder to with the programs in from. They are no symbolic
+// links: a program says where it lies, and that shall be the reader's bin.
+func linkPrograms(from, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	programs, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, p := range programs {
+		source, target := filepath.Join(from, p.Name()), filepath.Join(to, p.Name())
+		if err := os.Link(source, target); err == nil {
+			continue
+		}
+		if err := copyFile(source, target); err != nil { // on another file system
+			return err
+		}
+	}
+	return nil
 }
 
 func copyFile(from, to string) error {
