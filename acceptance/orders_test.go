@@ -199,8 +199,8 @@ func TestReturn(t *testing.T) {
 
 func TestFulfilment(t *testing.T) {
 	t.Parallel()
-	buyer, p := signUp(t), newProduct(t)
-	unpaid := buyer.buy(t, declinedCard, line{p, 1})
+	p := newProduct(t)
+	unpaid := signUp(t).buy(t, declinedCard, line{p, 1})
 	for _, step := range []string{"pack", "ship", "deliver"} {
 		t.Run("an unpaid order cannot "+step, func(t *testing.T) {
 			t.Parallel()
@@ -209,6 +209,7 @@ func TestFulfilment(t *testing.T) {
 	}
 	t.Run("step by step", func(t *testing.T) {
 		t.Parallel()
+		buyer := signUp(t)
 		o := buyer.buy(t, goodCard, line{p, 1})
 		adminOrder(t, o, "deliver").fails(409, "")
 		for _, s := range []struct{ step, status string }{{"pack", "packed"}, {"ship", "shipped"}, {"deliver", "delivered"}} {
@@ -227,14 +228,14 @@ func TestFulfilment(t *testing.T) {
 	})
 	t.Run("shipped without packing", func(t *testing.T) {
 		t.Parallel()
-		o := buyer.buy(t, goodCard, line{p, 1})
+		o := signUp(t).buy(t, goodCard, line{p, 1})
 		got := adminOrder(t, o, "ship").want(200).object()
 		if got["status"] != "shipped" || got.at(t, "shipment")["delivered_at"] != nil {
 			t.Errorf("order is %v", got)
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
-		o := buyer.buy(t, goodCard, line{p, 1})
+		o := signUp(t).buy(t, goodCard, line{p, 1})
 		refuse(t, admin(t), []refusal{
 			{"no carrier", "POST", fmt.Sprintf("/api/admin/orders/%d/ship", o.id), object{"tracking": "1Z"}, 422, "invalid", []string{"carrier"}},
 			{"no tracking", "POST", fmt.Sprintf("/api/admin/orders/%d/ship", o.id), object{"carrier": "UPS"}, 422, "invalid", []string{"tracking"}},

@@ -80,7 +80,7 @@ var mutants = []mutant{
 			o["tax_cents"] = n - 1
 		}
 	})},
-	{name: "one piece more than there is", tests: "TestStock|TestCancel|TestFiftyBuyersTenPieces", response: eachObject(func(o map[string]any) {
+	{name: "one piece more than there is", tests: "TestStock|TestCancel$|TestFiftyBuyersTenPieces", response: eachObject(func(o map[string]any) {
 		if n, ok := o["available"].(float64); ok {
 			o["available"] = n + 1
 		}
@@ -91,7 +91,7 @@ var mutants = []mutant{
 			o["password_hash"] = "x"
 		}
 	})},
-	{name: "lists are reversed", tests: "TestProductSearch|TestOrderList|TestReviewList|TestRecommendations", response: eachObject(func(o map[string]any) {
+	{name: "lists are reversed", tests: "TestProductSearch|TestOrderList|TestReviewList", response: eachObject(func(o map[string]any) {
 		if list, ok := o["items"].([]any); ok {
 			slices.Reverse(list)
 		}
