@@ -65,9 +65,10 @@ func setForwarded(h http.Header, in *http.Request) {
 	h["X-Forwarded-Proto"] = []string{proto}
 }
 
-const limitRequestID = 128
+const limitRequestID = 64
 
-// requestID keeps a client's X-Request-Id that is safe to log, or makes one.
+// requestID keeps a client's X-Request-Id that any program behind the proxy keeps,
+// too (see internal/web), or makes one: one request has one id everywhere.
 func requestID(h http.Header) string {
 	if ids := h["X-Request-Id"]; len(ids) == 1 && saneID(ids[0]) {
 		return ids[0]
@@ -85,7 +86,7 @@ func saneID(id string) bool {
 	}
 	for i := range len(id) {
 		c := id[i]
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-._~:=+/", rune(c)) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' && c != '.' {
 			return false
 		}
 	}
