@@ -80,7 +80,8 @@ type Provider interface {
 	// Forbid declines a charge that is undecided or has not arrived, for ever. The
 	// outcome is Accepted if that came first.
 	Forbid(ctx context.Context, ref string) (Outcome, error)
-	// Reverse gives back until totalCents of the charge have been given back.
+	// Reverse gives back until totalCents of the charge have been given back. If it is
+	// undecided it is declined; if it was declined there is nothing to give back.
 	Reverse(ctx context.Context, ref string, totalCents int64) error
 }
 
