@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxBody is the largest request body that is read, in bytes.
@@ -63,7 +64,7 @@ func explainDecode(body []byte, offset int64, dst reflect.Type, err error) error
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return malformed(body, syntax.Offset, syntax.Error())
+		return malformed(body, syntax.Offset-1, syntax.Error()) // Offset counts the bytes read, the bad one too
 	case errors.As(err, &kind):
 		field := clientField(dst, kind.Field)
 		if field == "" {
@@ -71,7 +72,7 @@ func explainDecode(body []byte, offset int64, dst reflect.Type, err error) error
 		}
 		return Invalid(Field{field, fmt.Sprintf("must be %s, not %s", kindName(kind.Type), kind.Value)})
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return malformed(body, int64(len(body)), "unexpected end of JSON input")
+		return malformed(body, int64(len(body))-1, "unexpected end of JSON input")
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return Invalid(Field{strings.Trim(name, `"`), "unknown field"})
@@ -95,12 +96,12 @@ func clientField(t reflect.Type, path string) string {
 	return path
 }
 
+// malformed names the line and column of the byte at offset.
 func malformed(body []byte, offset int64, reason string) error {
-	offset = max(0, min(offset, int64(len(body))))
-	before := body[:offset]
+	before := body[:max(0, min(offset, int64(len(body))))]
 	line := 1 + bytes.Count(before, []byte("\n"))
-	column := len([]rune(string(before[bytes.LastIndexByte(before, '\n')+1:])))
-	return Problemf(http.StatusBadRequest, "malformed_json", "malformed JSON at line %d, column %d: %s", line, max(column, 1), reason)
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return Problemf(http.StatusBadRequest, "malformed_json", "malformed JSON at line %d, column %d: %s", line, column, reason)
 }
 
 func kindName(t reflect.Type) string {
