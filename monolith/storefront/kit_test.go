@@ -2,13 +2,16 @@ package storefront_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stranglerfig/toolkit/internal/sqlite"
@@ -27,11 +30,13 @@ type site struct {
 // open starts a seeded shop. wrap, if not nil, stands in front of it like a proxy.
 func open(t *testing.T, wrap func(http.Handler) http.Handler) *site {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "shop.db"), sqlite.Options{})
+	path := filepath.Join(t.TempDir(), "shop.db")
+	body, err := seeded()
+	must(t, err)
+	must(t, os.WriteFile(path, body, 0o600))
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	must(t, migrations.Up(t.Context(), db.Writer(), "monolith"))
-	must(t, seed.Run(t.Context(), db, seed.Options{Scale: 1}))
 	shop, err := monolith.New(db, monolith.Options{})
 	must(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -52,6 +57,29 @@ func open(t *testing.T, wrap func(http.Handler) http.Handler) *site {
 	})
 	return &site{Shop: shop, DB: db, URL: server.URL}
 }
+
+// seeded is the file of a seeded shop, made once: each test gets a copy.
+var seeded = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "storefront")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	ctx, path := context.Background(), filepath.Join(dir, "shop.db")
+	db, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		migrations.Up(ctx, db.Writer(), "monolith"),
+		seed.Run(ctx, db, seed.Options{Scale: 1}),
+		db.Close(), // puts the write-ahead log into the file
+	)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 func must(t *testing.T, err error) {
 	t.Helper()
