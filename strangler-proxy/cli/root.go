@@ -69,7 +69,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string) error {
 	var problems *yamldoc.ProblemsError
 	if errors.As(err, &problems) {
 		fmt.Fprintln(root.ErrOrStderr(), problems)
-		return program.Fail(program.Usage, "", "%s has %s; nothing was changed", problems.Name, count(len(problems.Problems), "problem"))
+		return program.Fail(program.Usage, "", "%s has %s; nothing was changed", problems.Name, count(len(problems.Problems)+problems.More, "problem"))
 	}
 	return err
 }

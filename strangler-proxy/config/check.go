@@ -173,7 +173,7 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // named calls each for every entry of a mapping from names.
 func (c *checker) named(n *yamldoc.Node, what string, each func(e yamldoc.Entry)) {
-	if n.Kind == yamldoc.Null {
+	if n.Kind == yamldoc.Null || n.Kind == yamldoc.List && len(n.Items) == 0 {
 		return
 	}
 	if n.Kind != yamldoc.Map {

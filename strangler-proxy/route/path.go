@@ -82,7 +82,8 @@ type reading struct {
 	decodeFirst bool // %2f becomes a separator
 	backslash   bool // "\" is a separator too
 	merge       bool // empty segments vanish
-	dots        bool // "." and ".." are resolved
+	dots        bool // "." and ".." are resolved, at the end to a folder: "/a/.." is "/"
+	bare        bool // … at the end without the slash: "/a/b/.." is "/a"
 }
 
 // readings returns the ways that can make a difference for path, the plain one first.
@@ -95,7 +96,7 @@ func readings(path string) []reading {
 		}
 	}
 	decoded, _ := decode(path)
-	vary(func(r *reading) { r.dots = true })
+	all = append(all, reading{dots: true}, reading{dots: true, bare: true})
 	if strings.Contains(decoded, `\`) {
 		vary(func(r *reading) { r.backslash = true })
 	}
@@ -137,7 +138,7 @@ func (r reading) segments(path string) ([]string, error) {
 		parts = mergeEmpty(parts)
 	}
 	if r.dots {
-		parts = resolveDots(parts)
+		parts = resolveDots(parts, r.bare)
 	}
 	return parts, nil
 }
@@ -153,7 +154,7 @@ func mergeEmpty(parts []string) []string {
 	return kept
 }
 
-func resolveDots(parts []string) []string {
+func resolveDots(parts []string, bare bool) []string {
 	kept := parts[:0:0]
 	for i, p := range parts {
 		last := i == len(parts)-1
@@ -162,7 +163,7 @@ func resolveDots(parts []string) []string {
 			if p == ".." && len(kept) > 0 {
 				kept = kept[:len(kept)-1]
 			}
-			if last {
+			if last && !bare {
 				kept = append(kept, "") // "/a/." is the folder "/a/"
 			}
 		default:

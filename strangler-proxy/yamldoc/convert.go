@@ -2,8 +2,10 @@ package yamldoc
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // A converter turns the parser's tree into Nodes and resolves aliases. An alias
@@ -127,11 +129,36 @@ func (c *converter) value(v *ast.MappingValueNode, keyPos Pos, depth int) *Node 
 func (c *converter) list(n *ast.SequenceNode, pos Pos, depth int) *Node {
 	l := &Node{Kind: List, Pos: pos, size: 1}
 	for _, v := range n.Values {
-		item := c.node(v, depth+1)
+		item := c.colonText(n, v)
+		if item == nil {
+			item = c.node(v, depth+1)
+		}
 		l.Items = append(l.Items, item)
 		l = c.sized(n, l, item.size)
 	}
 	return l
+}
+
+// colonText mends what the parser makes of [http://host:1] when the list stands
+// inside a flow mapping: a colon without a blank after it does not begin a value.
+func (c *converter) colonText(list *ast.SequenceNode, item ast.Node) *Node {
+	pair, ok := item.(*ast.MappingValueNode)
+	if m, isMap := item.(*ast.MappingNode); isMap && len(m.Values) == 1 && m.Start.Type != token.MappingStartType {
+		pair, ok = m.Values[0], true
+	}
+	if !ok || !list.IsFlowStyle {
+		return nil
+	}
+	key, plainKey := pair.Key.(*ast.StringNode)
+	value, scalar := pair.Value.(ast.ScalarNode)
+	if !plainKey || !scalar || key.Token.Type != token.StringType {
+		return nil
+	}
+	at := c.doc.offset(c.doc.clamp(Pos{pair.Start.Position.Line, pair.Start.Position.Column}))
+	if at+1 >= len(c.doc.source) || c.doc.source[at] != ':' || strings.IndexByte(" \t\r\n,[]{}\"'", c.doc.source[at+1]) >= 0 {
+		return nil
+	}
+	return &Node{Kind: String, Text: key.Value + ":" + value.GetToken().Value, Pos: c.position(key), size: 1}
 }
 
 // sized adds to the size of n and cuts n off when aliases make the file too large

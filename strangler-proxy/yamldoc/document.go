@@ -17,9 +17,10 @@ import (
 )
 
 // Limits of what Parse accepts. They are far above any sensible configuration and
-// keep a hostile file from using up memory or stack.
+// keep a hostile file from using up memory, stack or, in the parser, time.
 const (
-	LimitBytes = 4 << 20
+	LimitBytes = 1 << 20
+	limitLines = 40_000
 	limitNodes = 1 << 20
 	limitDepth = 64
 )
@@ -187,6 +188,9 @@ func (d *Document) checkText() error {
 	if len(d.source) > LimitBytes {
 		return d.Fail(Problem{Pos: Pos{1, 1}, Text: fmt.Sprintf("the file has %d bytes, the limit is %d", len(d.source), LimitBytes)})
 	}
+	if len(d.lines) > limitLines {
+		return d.Fail(Problem{Pos: Pos{limitLines, 1}, Text: fmt.Sprintf("the file has %d lines, the limit is %d", len(d.lines), limitLines)})
+	}
 	for n := range d.lines {
 		line := d.line(n + 1)
 		column, depth := 0, 0
@@ -248,7 +252,11 @@ func (d *Document) syntaxError(err error) error {
 	if t := located.GetToken(); t != nil && t.Position != nil {
 		pos = d.clamp(Pos{t.Position.Line, t.Position.Column})
 	}
-	return d.Fail(Problem{Pos: pos, Text: located.GetMessage()})
+	remedy := ""
+	if line := d.line(pos.Line); strings.Contains(line, "{") && strings.Count(line, "{") > 1 {
+		remedy = `inside { } a text that holds { } [ ] or a comma needs quotes, such as match: "GET /orders/{id}"`
+	}
+	return d.Fail(Problem{Pos: pos, Text: located.GetMessage(), Remedy: remedy})
 }
 
 // clamp keeps a position of the YAML parser inside the file.

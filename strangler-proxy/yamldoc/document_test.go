@@ -66,6 +66,22 @@ func TestKindsAndAliases(t *testing.T) {
 	}
 }
 
+func TestAddressesInListsAreTexts(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{
+		"a: { url: [http://h:1, https://h.example:22/x], t: 1s }\n", "a:\n  url: [http://h:1, https://h.example:22/x]\n",
+		"a: { url: [http://h:1, \"https://h.example:22/x\"] }\n",
+	} {
+		items := parse(t, source).Root.Get("a").Get("url").Items
+		if len(items) != 2 || items[0].Kind != yamldoc.String || items[0].Text != "http://h:1" || items[1].Text != "https://h.example:22/x" {
+			t.Errorf("%s: %+v %+v", source, items[0], items[1])
+		}
+	}
+	if item := parse(t, "a: { l: [x: 1, {y: 2}] }\n").Root.Get("a").Get("l").Items; item[0].Get("x").Text != "1" || item[1].Get("y").Text != "2" {
+		t.Errorf("pairs: %+v", item)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	bomb := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
@@ -75,6 +91,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ source, want string }{
 		"tab":        {"a:\n\tb: 1\n", "test.yaml:2:"},
+		"braces":     {"r: { match: GET /a/{id}, to: s }\n", "needs quotes"},
 		"unclosed":   {"a: [1, 2\nb: 3\n", "test.yaml:2:1"},
 		"control":    {"a: 1\nb: \x01\n", "test.yaml:2:4: control character U+0001"},
 		"bare cr":    {"a: 1\rb: 2\n", "test.yaml:1:5: control character U+000D"},
@@ -86,6 +103,7 @@ func TestRefusals(t *testing.T) {
 		"bomb":       {bomb, "the aliases make this too large"},
 		"deep flow":  {"a: " + strings.Repeat("[", 100000), "nested too deeply"},
 		"deep lists": {strings.Repeat("- ", 100000), "nested too deeply"},
+		"many lines": {strings.Repeat("# x\n", 50_000), "the limit is"},
 		"too large":  {"a: " + strings.Repeat("x", yamldoc.LimitBytes), "the limit is"},
 	} {
 		t.Run(name, func(t *testing.T) {

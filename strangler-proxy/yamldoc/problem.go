@@ -19,8 +19,11 @@ type Problem struct {
 type ProblemsError struct {
 	Name     string
 	Problems []Problem
+	More     int      // problems that were left out, because there were so many
 	lines    []string // the source line of each problem
 }
+
+const limitProblems = 50
 
 // Fail returns a *ProblemsError with the given problems, sorted by place.
 func (d *Document) Fail(problems ...Problem) error {
@@ -29,7 +32,10 @@ func (d *Document) Fail(problems ...Problem) error {
 		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
 	})
 	e := &ProblemsError{Name: d.Name, Problems: problems}
-	for _, p := range problems {
+	if e.More = max(0, len(problems)-limitProblems); e.More > 0 {
+		e.Problems = problems[:limitProblems]
+	}
+	for _, p := range e.Problems {
 		e.lines = append(e.lines, d.line(p.Pos.Line))
 	}
 	return e
@@ -43,6 +49,9 @@ func (e *ProblemsError) Error() string {
 		}
 		b.WriteString(e.OneLine(i))
 		b.WriteString(e.excerpt(i))
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&b, "\n%s: and %d more problems", e.Name, e.More)
 	}
 	return b.String()
 }
