@@ -67,10 +67,13 @@ func Serve(ctx context.Context, addr string, handler http.Handler, opts ServeOpt
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.Drain)
 	defer cancel()
 	err := server.Shutdown(stop)
-	_ = <-served // ErrServerClosed: Serve returns as soon as Shutdown begins
 	if errors.Is(err, context.DeadlineExceeded) {
 		_ = server.Close() // what did not end in time is cut off
 		return fmt.Errorf("stop: requests were still in flight after %s", opts.Drain)
+	}
+	// Serve has returned as soon as Shutdown began; any other word of it is news.
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
 	}
 	return err
 }
