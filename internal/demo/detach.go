@@ -69,15 +69,14 @@ func whyEnded(log string, err error) error {
 	if readErr != nil {
 		return errors.Join(err, readErr)
 	}
-	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
 	code := program.Unreachable
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		code = exit.ExitCode()
 	}
-	last := strings.TrimPrefix(lines[len(lines)-1], "strangler: ")
-	if last == "" {
-		last = "the demo ended before it was ready"
+	words := strings.TrimPrefix(strings.TrimSpace(string(said)), "strangler: ")
+	if words == "" {
+		words = "the demo ended before it was ready"
 	}
-	return &program.Error{Code: code, Err: errors.New(last)}
+	return &program.Error{Code: code, Err: errors.New(words)}
 }

@@ -129,21 +129,27 @@ func (p *process) explainEnd() error {
 	if code <= 0 {
 		code = program.Unreachable
 	}
-	last := p.lastLine()
-	if last == "" {
-		last = fmt.Sprintf("%s ended (%s); see %s", p.name, p.cmd.ProcessState, p.logFile())
+	words := p.lastWords()
+	if words == "" {
+		words = fmt.Sprintf("%s ended (%s); see %s", p.name, p.cmd.ProcessState, p.logFile())
 	}
-	return &program.Error{Code: code, Err: errors.New(last)}
+	return &program.Error{Code: code, Err: errors.New(words)}
 }
 
-// lastLine returns the last line that this run wrote to its log.
-func (p *process) lastLine() string {
+// lastWords returns what this run wrote for people: all but the lines of the log
+// proper, which are JSON.
+func (p *process) lastWords() string {
 	data, err := os.ReadFile(p.logFile())
 	if err != nil || int64(len(data)) <= p.logFrom {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(string(data[p.logFrom:])), "\n")
-	return lines[len(lines)-1]
+	var plain []string
+	for line := range strings.Lines(string(data[p.logFrom:])) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" && !strings.HasPrefix(line, "{") {
+			plain = append(plain, strings.TrimPrefix(line, "strangler: "))
+		}
+	}
+	return strings.Join(plain, "\n")
 }
 
 // stop asks the process to end, kills it after a while, and returns once it is over.

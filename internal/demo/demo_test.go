@@ -1,0 +1,404 @@
+package demo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/demo"
+	"github.com/stranglerfig/toolkit/internal/shoptest"
+)
+
+var bin string // the real programs
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "demo-bin-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if err := shoptest.Build(context.Background(), dir, "monolith", "recommendations", "strangler"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		bin = dir
+		return m.Run()
+	}())
+}
+
+// A rig is a folder and free ports for one demo.
+type rig struct {
+	t    *testing.T
+	dir  string
+	addr map[string]string // by flag
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "demo"), addr: map[string]string{}}
+	var held []net.Listener
+	for _, name := range []string{"proxy", "admin", "monolith", "recommendations"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, l)
+		r.addr[name] = l.Addr().String()
+	}
+	for _, l := range held {
+		l.Close()
+	}
+	t.Cleanup(func() { r.run("demo", "stop", "--dir", r.dir) })
+	return r
+}
+
+// demoArgs are the arguments that start the demo of the rig.
+func (r *rig) demoArgs(more ...string) []string {
+	args := append([]string{"demo", "--dir", r.dir}, more...)
+	for name, addr := range r.addr {
+		args = append(args, "--"+name, addr)
+	}
+	return args
+}
+
+// run runs strangler and returns its exit code and what it printed.
+func (r *rig) run(args ...string) (code int, stdout, stderr string) {
+	r.t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "strangler"), args...)
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	runErr := cmd.Run()
+	var exit *exec.ExitError
+	if runErr != nil && !errors.As(runErr, &exit) {
+		r.t.Fatal(runErr)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func (r *rig) must(args ...string) string {
+	r.t.Helper()
+	code, stdout, stderr := r.run(args...)
+	if code != 0 {
+		r.t.Fatalf("strangler %v: exit %d\n%s%s", args, code, stdout, stderr)
+	}
+	return stdout
+}
+
+func (r *rig) status() demo.Status {
+	r.t.Helper()
+	st, err := demo.Look(r.t.Context(), r.dir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return st
+}
+
+func (r *rig) program(name string) demo.ProgramStatus {
+	r.t.Helper()
+	for _, p := range r.status().Programs {
+		if p.Name == name {
+			return p
+		}
+	}
+	r.t.Fatalf("status does not know %s", name)
+	return demo.ProgramStatus{}
+}
+
+// get fetches path through the proxy.
+func (r *rig) get(path string) (*http.Response, string) {
+	r.t.Helper()
+	res, err := http.Get("http://" + r.addr["proxy"] + path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+func (r *rig) servedBy(path string) string {
+	res, _ := r.get(path)
+	return fmt.Sprintf("%d %s", res.StatusCode, res.Header.Get("X-Strangler-Served-By"))
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came true that %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+const recommendationsOf1 = "/api/products/1/recommendations"
+
+func TestDemoFromStartToStopAndAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	out := r.must(r.demoArgs("--detach")...)
+	for _, want := range []string{"ready in ", "http://" + r.addr["proxy"], "ada@shop.example", "demo stop"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the welcome does not name %q:\n%s", want, out)
+		}
+	}
+	for _, name := range []string{demo.Monolith, demo.Recommendations, demo.Proxy} {
+		p := r.program(name)
+		if p.State != "running" || !p.Ready || p.PID == 0 {
+			t.Errorf("%+v", p)
+		}
+		if pid := strings.TrimSpace(readFile(t, filepath.Join(r.dir, name+".pid"))); pid != strconv.Itoa(p.PID) {
+			t.Errorf("%s.pid says %s, want %d", name, pid, p.PID)
+		}
+		if _, err := os.Stat(p.Log); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := r.servedBy(recommendationsOf1); got != "200 monolith" {
+		t.Errorf("before the flip: %s", got)
+	}
+	config := filepath.Join(r.dir, "strangler.yaml")
+	text := readFile(t, config)
+	if err := os.WriteFile(config, []byte(strings.Replace(text, "stage: monolith", "stage: live", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the service answers", func() bool { return r.servedBy(recommendationsOf1) == "200 recommendations" })
+	killAndRevive(t, r)
+
+	user := fmt.Sprintf(`{"email":"%d@example.com","password":"password-1","name":"New"}`, time.Now().UnixNano())
+	res, err := http.Post("http://"+r.addr["proxy"]+"/api/register", "application/json", strings.NewReader(user))
+	if err != nil || res.StatusCode != http.StatusCreated {
+		t.Fatal(err, res)
+	}
+	res.Body.Close()
+	r.must("demo", "stop", "--dir", r.dir)
+	if code, out, _ := r.run("demo", "status", "--dir", r.dir); code != 1 || !strings.Contains(out, "no demo is running") {
+		t.Errorf("status after stop: exit %d: %s", code, out)
+	}
+	for name := range r.addr {
+		if _, err := os.Stat(filepath.Join(r.dir, name+".pid")); err == nil {
+			t.Errorf("%s.pid is still there", name)
+		}
+	}
+
+	r.must(r.demoArgs("--detach")...)
+	if got := r.servedBy(recommendationsOf1); got != "200 recommendations" {
+		t.Errorf("the edited routes were not kept: %s", got)
+	}
+	res, err = http.Post("http://"+r.addr["proxy"]+"/api/register", "application/json", strings.NewReader(user))
+	if err != nil || res.StatusCode != http.StatusConflict {
+		t.Errorf("the data was not kept: %v %v", err, res)
+	}
+	res.Body.Close()
+}
+
+// killAndRevive kills the service: the monolith steps in, and "demo start" brings
+// the service back.
+func killAndRevive(t *testing.T, r *rig) {
+	t.Helper()
+	if err := syscall.Kill(r.program(demo.Recommendations).PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the status shows the stopped service", func() bool { return r.program(demo.Recommendations).State == "stopped" })
+	res, _ := r.get(recommendationsOf1)
+	if res.StatusCode != http.StatusOK || res.Header.Get("X-Strangler-Served-By") != "monolith" || res.Header.Get("X-Strangler-Fallback") == "" {
+		t.Errorf("without the service: %s %v", res.Status, res.Header)
+	}
+	said := readFile(t, filepath.Join(r.dir, "logs", "demo.log"))
+	if !strings.Contains(said, "recommendations stopped (signal: killed)") || !strings.Contains(said, "recommendations serve --addr") {
+		t.Errorf("the demo does not say how to start the service again:\n%s", said)
+	}
+	r.must("demo", "start", "--dir", r.dir)
+	eventually(t, "the service answers again", func() bool { return r.servedBy(recommendationsOf1) == "200 recommendations" })
+}
+
+func TestCtrlCStopsEverything(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	cmd := exec.Command(filepath.Join(bin, "strangler"), r.demoArgs()...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the demo is ready", func() bool { return r.status().Ready })
+	pids := r.pids()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("exit: %v", err)
+	}
+	if !strings.Contains(out.String(), "stopped proxy, recommendations, monolith") {
+		t.Errorf("it does not say what it stopped:\n%s", &out)
+	}
+	for name, pid := range pids {
+		if alive(pid) {
+			t.Errorf("%s (process %d) is still there", name, pid)
+		}
+	}
+}
+
+func TestProgramsEndWithAKilledDemo(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ends processes with their parent")
+	}
+	r := newRig(t)
+	r.must(r.demoArgs("--detach")...)
+	st, pids := r.status(), r.pids()
+	if err := syscall.Kill(st.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for name, pid := range pids {
+		eventually(t, name+" has ended", func() bool { return !alive(pid) })
+	}
+	if r.status().Running {
+		t.Error("the status says that the killed demo runs")
+	}
+	r.must(r.demoArgs("--detach")...) // and nothing is in the way of the next one
+}
+
+func (r *rig) pids() map[string]int {
+	pids := map[string]int{}
+	for _, p := range r.status().Programs {
+		pids[p.Name] = p.PID
+	}
+	return pids
+}
+
+// alive reports whether the process runs; one that waits to be collected does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return runtime.GOOS != "linux" && syscall.Kill(pid, 0) == nil
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+func TestSecondDemoIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(r.demoArgs("--detach")...)
+	for _, more := range [][]string{nil, {"--detach"}} {
+		code, _, stderr := r.run(r.demoArgs(more...)...)
+		if code != 2 || !strings.Contains(stderr, "already running") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: exit %d: %s", more, code, stderr)
+		}
+	}
+	if got := r.servedBy(recommendationsOf1); got != "200 monolith" {
+		t.Errorf("the first demo suffered: %s", got)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"proxy", "admin", "monolith", "recommendations"} {
+		r := newRig(t)
+		l, err := net.Listen("tcp", r.addr[flag])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		code, _, stderr := r.run(r.demoArgs()...)
+		if code != 2 || !strings.Contains(stderr, r.addr[flag]) || !strings.Contains(stderr, "--"+flag) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(r.dir, "monolith.db")); err == nil {
+			t.Error("the monolith was started all the same")
+		}
+	}
+}
+
+func TestBadRoutesStopEverything(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "strangler.yaml"), []byte("version: 1\nmonolit: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := r.run(r.demoArgs()...)
+	if code != 2 || !strings.Contains(stderr, "strangler.yaml") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	for name, addr := range r.addr {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Errorf("%s still runs: %v", name, err)
+			continue
+		}
+		l.Close()
+	}
+}
+
+func TestRoutesOfOtherAddressesAreRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(r.demoArgs("--detach")...)
+	r.must("demo", "stop", "--dir", r.dir)
+	r.addr["recommendations"] = newRig(t).addr["recommendations"]
+	code, _, stderr := r.run(r.demoArgs()...)
+	if code != 2 || !strings.Contains(stderr, "recommendations") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, args := range [][]string{
+		{"demo", "nonsense"},
+		{"demo", "--nonsense"},
+		{"demo", "--dir", r.dir, "--scale", "7"},
+		{"demo", "--dir", r.dir, "--proxy", "127.0.0.1"},
+		{"demo", "--dir", r.dir, "--proxy", "127.0.0.1:0"},
+		{"demo", "--dir", r.dir, "--proxy", "127.0.0.1:7000", "--admin", "127.0.0.1:7000"},
+		{"demo", "start", "--dir", r.dir},
+		{"demo", "status", "--dir", r.dir, "-o", "xml"},
+	} {
+		code, _, stderr := r.run(args...)
+		if code != 2 || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: exit %d: %s", args, code, stderr)
+		}
+	}
+	if out := r.must("demo", "stop", "--dir", r.dir); !strings.Contains(out, "no demo is running") {
+		t.Errorf("stop without a demo: %s", out)
+	}
+	code, out, _ := r.run("demo", "status", "--dir", r.dir, "-o", "json")
+	var st demo.Status
+	if err := json.Unmarshal([]byte(out), &st); err != nil || code != 1 || st.Running {
+		t.Errorf("status as JSON: exit %d, %v: %s", code, err, out)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
