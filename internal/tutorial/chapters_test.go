@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,8 +62,8 @@ func TestEmbeddedFilesAreCurrent(t *testing.T) {
 	}
 }
 
-// TestChapters types every chapter from its own start and then checks that its undo
-// led back to the chapter before; and it types the whole text from start to end in
+// TestChapters types every chapter from its own start, its checkpoint being red before,
+// and then checks that its undo led back to the chapter before; and it types the whole text from start to end in
 // one folder, as a reader does.
 func TestChapters(t *testing.T) {
 	if testing.Short() {
@@ -82,6 +83,9 @@ func TestChapters(t *testing.T) {
 		t.Run(c.Number, func(t *testing.T) {
 			t.Parallel()
 			sh := open(t, bin, ports[i])
+			if out, code, err := sh.Run(checkpoint(c.Number), time.Minute); err != nil || code == 0 || !strings.Contains(out, "✗") {
+				t.Errorf("the checkpoint is green before the chapter has begun: %v\n%s", err, out)
+			}
 			results, err := tutorial.Run(c, sh, ports[i])
 			if *fix {
 				rewrite(t, c, results)
@@ -139,10 +143,14 @@ func open(t *testing.T, bin string, ports tutorial.Ports) *tutorial.Shell {
 // check runs the checkpoint of the chapter with that number.
 func check(t *testing.T, sh *tutorial.Shell, number string) {
 	t.Helper()
-	out, code, err := sh.Run(fmt.Sprintf("make --no-print-directory ch%s-check", number), time.Minute)
+	out, code, err := sh.Run(checkpoint(number), time.Minute)
 	if err != nil || code != 0 {
 		t.Errorf("after the undo, the checkpoint of chapter %s fails: exit code %d, %v\n%s", number, code, err, out)
 	}
+}
+
+func checkpoint(number string) string {
+	return fmt.Sprintf("make --no-print-directory ch%s-check", number)
 }
 
 func rewrite(t *testing.T, c tutorial.Chapter, results []tutorial.Result) {
