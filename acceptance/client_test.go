@@ -41,8 +41,8 @@ func guest() *client {
 	}}
 }
 
-// send asks once. The body may be nil, a string (sent as it is), url.Values (a
-// form) or a value to encode as JSON.
+// send asks once. The body may be nil, a string (sent as it is), endless, url.Values
+// (a form) or a value to encode as JSON.
 func (c *client) send(ctx context.Context, test, method, path string, body any, headers ...header) (*answer, error) {
 	var reader io.Reader
 	kind := "application/json"
@@ -51,6 +51,8 @@ func (c *client) send(ctx context.Context, test, method, path string, body any, 
 		kind = ""
 	case string:
 		reader = strings.NewReader(b)
+	case endless:
+		reader = b
 	case url.Values:
 		reader, kind = strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
 	default:

@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,6 +87,11 @@ func TestBadBodies(t *testing.T) {
 		guest().post(t, login, `{"email":"a@b.example","password":"x"}`, header{"Content-Type": ""}).fails(415, "unsupported_media_type")
 		guest().post(t, login, url.Values{"email": {"a@b.example"}}).fails(415, "unsupported_media_type")
 	})
+	t.Run("too large, without saying so beforehand", func(t *testing.T) {
+		t.Parallel()
+		guest().post(t, login, endless{strings.NewReader(`{"email": "` + strings.Repeat("a", 1<<20) + `"}`)},
+			header{"Content-Type": "application/json"}).fails(413, "body_too_large")
+	})
 	t.Run("JSON with a charset is accepted", func(t *testing.T) {
 		t.Parallel()
 		body := fmt.Sprintf(`{"email": %q, "password": "wrong password"}`, unique("nobody-")+"@example.com")
@@ -101,6 +107,9 @@ func TestBadBodies(t *testing.T) {
 		}
 	})
 }
+
+// endless is a body whose length is not known, so that it is sent in chunks.
+type endless struct{ io.Reader }
 
 func TestRequestID(t *testing.T) {
 	t.Parallel()

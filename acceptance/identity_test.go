@@ -61,7 +61,10 @@ func TestRegister(t *testing.T) {
 			t.Errorf("statuses %v, want one 201 and five 409", got)
 		}
 	})
+}
 
+func TestRegisterRefused(t *testing.T) {
+	t.Parallel()
 	email := unique("never-") + "@example.com"
 	with := func(field string, value any) object {
 		o := object{"email": email, "password": password, "name": "N"}
@@ -218,14 +221,6 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("a new customer has addresses: %v", list)
 	}
 	good := object{"name": "A B", "street": "1 Main St", "city": "Berlin", "postal_code": "10115", "region": "", "country": "DE"}
-	with := func(field string, value any) object {
-		o := object{}
-		for k, v := range good {
-			o[k] = v
-		}
-		o[field] = value
-		return o
-	}
 	t.Run("add, list and delete", func(t *testing.T) {
 		t.Parallel()
 		buyer := signUp(t)
@@ -258,6 +253,19 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("the owner has %d addresses left, want 1", len(list))
 		}
 	})
+	t.Run("an order keeps where it was shipped to", func(t *testing.T) {
+		t.Parallel()
+		buyer := signUp(t)
+		o := buyer.buy(t, goodCard, line{newProduct(t), 1})
+		path := fmt.Sprintf("/api/me/addresses/%d", buyer.get(t, "/api/me/addresses").items()[0].int(t, "id"))
+		buyer.delete(t, path, nil).want(204)
+		if list := buyer.get(t, "/api/me/addresses").items(); len(list) != 0 {
+			t.Errorf("left are %v", list)
+		}
+		if got, want := buyer.order(t, o)["shipping_address"], o.body["shipping_address"]; fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("shipped to %v, was %v", got, want)
+		}
+	})
 	t.Run("at most 20", func(t *testing.T) {
 		t.Parallel()
 		buyer := signUp(t)
@@ -266,6 +274,20 @@ func TestAddresses(t *testing.T) {
 		}
 		buyer.post(t, "/api/me/addresses", good).fails(409, "")
 	})
+}
+
+func TestAddressesRefused(t *testing.T) {
+	t.Parallel()
+	buyer := signUp(t)
+	good := object{"name": "A B", "street": "1 Main St", "city": "Berlin", "postal_code": "10115", "region": "", "country": "DE"}
+	with := func(field string, value any) object {
+		o := object{}
+		for k, v := range good {
+			o[k] = v
+		}
+		o[field] = value
+		return o
+	}
 	path := "/api/me/addresses"
 	refuse(t, buyer.client, []refusal{
 		{"no name", "POST", path, with("name", ""), 422, "invalid", []string{"name"}},

@@ -24,12 +24,18 @@ func TestNotifications(t *testing.T) {
 		do   func(t *testing.T, buyer *customer, o order)
 		want string // oldest first
 	}{
-		{"a whole order", goodCard, func(t *testing.T, _ *customer, o order) { advance(t, o, "pack", "ship", "deliver") },
-			"welcome order_placed order_paid order_packed order_shipped order_delivered"},
-		{"declined, then paid", declinedCard, func(t *testing.T, buyer *customer, o order) { buyer.confirm(t, o, goodCard).want(200) },
-			"welcome order_placed payment_declined order_paid"},
-		{"cancelled", declinedCard, func(t *testing.T, buyer *customer, o order) { buyer.post(t, o.path("/cancel"), nil).want(200) },
-			"welcome order_placed payment_declined order_cancelled"},
+		{
+			"a whole order", goodCard, func(t *testing.T, _ *customer, o order) { advance(t, o, "pack", "ship", "deliver") },
+			"welcome order_placed order_paid order_packed order_shipped order_delivered",
+		},
+		{
+			"declined, then paid", declinedCard, func(t *testing.T, buyer *customer, o order) { buyer.confirm(t, o, goodCard).want(200) },
+			"welcome order_placed payment_declined order_paid",
+		},
+		{
+			"cancelled", declinedCard, func(t *testing.T, buyer *customer, o order) { buyer.post(t, o.path("/cancel"), nil).want(200) },
+			"welcome order_placed payment_declined order_cancelled",
+		},
 		{"returned", goodCard, func(t *testing.T, buyer *customer, o order) {
 			advance(t, o, "ship", "deliver")
 			buyer.post(t, o.path("/returns"), object{}).want(200)

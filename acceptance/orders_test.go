@@ -129,6 +129,10 @@ func TestCancel(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCancelLimits(t *testing.T) {
+	t.Parallel()
 	t.Run("not once it is shipped", func(t *testing.T) {
 		t.Parallel()
 		buyer, p := signUp(t), newProduct(t)

@@ -52,10 +52,9 @@ type Process struct {
 }
 
 // Start runs the program at path and waits until it has printed its address and
-// answers GET /healthz there or, if health is not empty, at that URL. The caller
-// calls Stop.
+// answers GET /healthz there with 200. The caller calls Stop, or Kill.
 func Start(ctx context.Context, path string, args ...string) (*Process, error) {
-	cmd := exec.Command(path, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, args...) // it runs until Stop
 	cmd.SysProcAttr = bound()
 	p := &Process{cmd: cmd, output: &output{found: make(chan string, 1)}, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
@@ -97,7 +96,7 @@ func (p *Process) ready(ctx context.Context) error {
 	}
 }
 
-// answers reports whether url answers at all: behind a proxy any status counts.
+// answers reports whether url answers with 200.
 func answers(ctx context.Context, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
