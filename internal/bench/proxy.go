@@ -80,6 +80,7 @@ func measureHop(ctx context.Context, s settings) (section, error) {
 type hop struct {
 	name      string
 	addr      string
+	prepare   func(ctx context.Context) error // before each round; nil does nothing
 	process   *process // the one whose processor time counts; nil for none
 	rate      []float64
 	p50, p99  []time.Duration
@@ -92,6 +93,11 @@ func compare(ctx context.Context, s settings, hops []*hop, url func(h *hop, i in
 	for round := range s.rounds + 1 { // the first one warms up
 		for _, h := range hops {
 			fmt.Fprintf(s.say, "proxy: %s, round %d\n", h.name, round)
+			if h.prepare != nil {
+				if err := h.prepare(ctx); err != nil {
+					return err
+				}
+			}
 			var before time.Duration
 			if h.process != nil {
 				before = h.process.processor()
@@ -144,10 +150,14 @@ func measureMixes(ctx context.Context, s settings) (section, error) {
 		return section{}, err
 	}
 	defer shop.stop()
+	stage := func(stage string) func(context.Context) error {
+		return func(ctx context.Context) error { return shop.setRoute(ctx, stage) }
+	}
 	hops := []*hop{
 		{name: "monolith, directly", addr: shop.monolith, process: shop.processes[0]},
-		{name: "proxy → monolith", addr: shop.proxy, process: shop.processes[2]},
+		{name: "proxy → monolith", addr: shop.proxy, process: shop.processes[2], prepare: stage("monolith")},
 		{name: "service, directly", addr: shop.recommendations, process: shop.processes[1]},
+		{name: "proxy → service", addr: shop.proxy, process: shop.processes[2], prepare: stage("live")},
 	}
 	url := func(h *hop, i int64) string {
 		return fmt.Sprintf("http://%s/api/products/%d/recommendations", h.addr, 1+i%200)
@@ -155,14 +165,7 @@ func measureMixes(ctx context.Context, s settings) (section, error) {
 	if err := compare(ctx, s, hops, url); err != nil {
 		return section{}, err
 	}
-	if err := shop.setRoute(ctx, "live"); err != nil {
-		return section{}, err
-	}
-	live := []*hop{{name: "proxy → service", addr: shop.proxy, process: shop.processes[2]}}
-	if err := compare(ctx, s, live, url); err != nil {
-		return section{}, err
-	}
-	return hopSection(append(hops, live...), "What leaving the monolith costs", fmt.Sprintf(
+	return hopSection(hops, "What leaving the monolith costs", fmt.Sprintf(
 		"`GET /api/products/{id}/recommendations` at scale 1, closed loop, %d connections, %d rounds of %s; medians. Processor time is that of the named or, behind it, the proxy's process.",
 		proxyConnections, s.rounds, s.seconds/4)), nil
 }

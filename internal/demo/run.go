@@ -81,8 +81,8 @@ func (s *supervisor) run(ctx context.Context, st state) error {
 		case <-ctx.Done():
 			return nil
 		case p := <-s.ended:
-			fmt.Fprintf(s.opts.Out, "%s stopped (%s); start it again with: strangler demo start\n  or by hand: %s\n",
-				p.name, p.cmd.ProcessState, p.commandLine())
+			fmt.Fprintf(s.opts.Out, "%s stopped (%s); start it again with: %s\n  or by hand: %s\n",
+				p.name, p.cmd.ProcessState, s.opts.command("start"), p.commandLine())
 		case <-restart:
 			s.startStopped(ctx)
 		}
@@ -157,17 +157,22 @@ func (o Options) state(began time.Time) state {
 	}
 }
 
+// command is what a person types for a subcommand of this demo.
+func (o Options) command(name string) string {
+	words := []string{relative(filepath.Join(o.Bin, "strangler")), "demo", name}
+	if o.Dir != filepath.Join("var", "demo") {
+		words = append(words, "--dir", o.Dir)
+	}
+	return shellWords(words)
+}
+
 // welcome is what a newcomer needs to know.
 func (o Options) welcome() string {
 	config := filepath.Join(o.Dir, configName)
 	strangler := relative(filepath.Join(o.Bin, "strangler"))
-	withDir := ""
-	if o.Dir != filepath.Join("var", "demo") {
-		withDir = " --dir " + shellWords([]string{o.Dir})
-	}
 	ending := "Ctrl-C stops everything; started again, the demo goes on with the same data."
 	if o.Detached {
-		ending = fmt.Sprintf("%s demo stop%s stops everything; started again, the demo goes on with the same data.", strangler, withDir)
+		ending = fmt.Sprintf("%q stops everything; started again, the demo goes on with the same data.", o.command("stop"))
 	}
 	return fmt.Sprintf(`The shop runs behind the strangler proxy.
 
@@ -185,8 +190,8 @@ Try this in another terminal:
   curl -si http://%[1]s/api/products/1/recommendations | grep -i x-strangler
   %[7]s route set product-recommendations live --config %[5]s
   (or change the word "monolith" to "live" in %[5]s) and curl again
-  %[7]s demo status%[8]s
+  %[8]s
 
 %[9]s
-`, o.Proxy, o.Admin, o.Monolith, o.Recommendations, config, filepath.Join(o.Dir, "logs")+string(filepath.Separator), strangler, withDir, ending)
+`, o.Proxy, o.Admin, o.Monolith, o.Recommendations, config, filepath.Join(o.Dir, "logs")+string(filepath.Separator), strangler, o.command("status"), ending)
 }
