@@ -81,7 +81,7 @@ type hop struct {
 	name      string
 	addr      string
 	prepare   func(ctx context.Context) error // before each round; nil does nothing
-	process   *process // the one whose processor time counts; nil for none
+	process   *process                        // the one whose processor time counts; nil for none
 	rate      []float64
 	p50, p99  []time.Duration
 	processor []time.Duration // per request
