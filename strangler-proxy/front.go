@@ -28,13 +28,14 @@ type front struct {
 	metrics  *metrics
 	forward  *httputil.ReverseProxy
 	log      *slog.Logger // of requests; nil: none
+	stall    time.Duration // how long a client may be silent within a request
 	draining atomic.Bool
 	open     atomic.Int64 // requests being served
 }
 
-func newFront(current *atomic.Pointer[snapshot], m *metrics, transport http.RoundTripper, access *slog.Logger, errorLog *slog.Logger) *front {
+func newFront(current *atomic.Pointer[snapshot], m *metrics, transport http.RoundTripper, stall time.Duration, access, errorLog *slog.Logger) *front {
 	return &front{
-		current: current, metrics: m, log: access,
+		current: current, metrics: m, log: access, stall: stall,
 		forward: &httputil.ReverseProxy{
 			Rewrite:        rewrite,
 			Transport:      transport,
@@ -56,7 +57,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Start: time.Now(), Method: r.Method, ConfigVersion: s.version,
 		ID: requestID(r.Header), ServedBy: config.ProxyName,
 	}
-	out := &response{ResponseWriter: w, exchange: x}
+	out := f.respond(w, x)
 	ended := false
 	defer func() { f.finish(s, x, ended) }()
 	if f.draining.Load() {
@@ -71,6 +72,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.URL = target
+	if r.Body != http.NoBody {
+		// An upstream may answer while it still reads.
+		_ = out.control.EnableFullDuplex()
+		r.Body = &patientBody{r.Body, out.control, f.stall}
+	}
 	f.forward.ServeHTTP(out, r.WithContext(exchange.With(r.Context(), x)))
 	ended = true
 }

@@ -38,6 +38,7 @@ type Options struct {
 	DrainLimit     time.Duration // how long requests may go on after the end of Run's context; 0 means 10 s
 	HeaderTimeout  time.Duration // for a client to send a request's head; 0 means 10 s
 	IdleTimeout    time.Duration // for a client's connection without a request; 0 means 2 min
+	StallTimeout   time.Duration // for a client that neither sends nor reads within a request; 0 means 1 min
 	ConnectTimeout time.Duration // to an upstream; 0 means 1 s
 }
 
@@ -53,6 +54,7 @@ func (o *Options) setDefaults() {
 		{&o.DrainLimit, 10 * time.Second},
 		{&o.HeaderTimeout, 10 * time.Second},
 		{&o.IdleTimeout, 2 * time.Minute},
+		{&o.StallTimeout, time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.fallback
@@ -99,7 +101,7 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	if opts.AccessLog {
 		access = opts.Log
 	}
-	p.front = newFront(&p.current, p.metrics, p.forward, access, opts.Log)
+	p.front = newFront(&p.current, p.metrics, p.forward, opts.StallTimeout, access, opts.Log)
 	p.use(cfg)
 	if err := p.bind(ctx, cfg); err != nil {
 		return nil, err
@@ -141,6 +143,13 @@ func (p *Proxy) Addr() net.Addr { return p.public.Addr() }
 
 // AdminAddr is the address of health, metrics and status.
 func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
+
+// Close gives the addresses back without serving. It is for a Proxy that is not Run.
+func (p *Proxy) Close() {
+	p.public.Close()
+	p.private.Close()
+	p.forward.Close()
+}
 
 // use makes cfg the configuration of every request that begins from now on.
 func (p *Proxy) use(cfg *config.Config) *snapshot {

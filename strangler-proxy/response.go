@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
@@ -16,8 +17,20 @@ import (
 type response struct {
 	http.ResponseWriter
 	exchange *exchange.Exchange
+	control  *http.ResponseController
+	stall    time.Duration // how long a write may wait for a client that does not read
 	begun    bool
 }
+
+func (f *front) respond(w http.ResponseWriter, x *exchange.Exchange) *response {
+	out := &response{ResponseWriter: w, exchange: x, control: http.NewResponseController(w), stall: f.stall}
+	out.armWrite() // also for the 100 Continue that net/http writes by itself
+	return out
+}
+
+// armWrite gives the next write its time. net/http clears deadlines when a connection
+// is upgraded.
+func (w *response) armWrite() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -30,12 +43,32 @@ func (w *response) WriteHeader(status int) {
 			h["Content-Type"] = nil
 		}
 	}
+	w.armWrite()
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *response) Write(p []byte) (int, error) {
+	w.armWrite()
 	n, err := w.ResponseWriter.Write(p)
 	w.exchange.Bytes += int64(n)
+	return n, err
+}
+
+// A patientBody gives each read of a request's body its time: a client may be slow,
+// but not silent.
+type patientBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	stall   time.Duration
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		// The body is over; from here on net/http only waits for the client to leave.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
 	return n, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // call asks the admin address of a running proxy. 422 is an answer too: a rejected file.
@@ -41,9 +42,19 @@ func call(ctx context.Context, method, address, path string, answer any) error {
 }
 
 // adminAddress is the address of the proxy that follows the configuration file.
+// A file that is bad elsewhere still says it.
 func (t *tool) adminAddress() string {
-	if cfg, err := t.read(); err == nil && cfg.Admin != "" {
+	source, err := yamldoc.ReadFile(t.config)
+	if err != nil {
+		return config.DefaultAdmin
+	}
+	if cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup, AllowUnset: true}); err == nil && cfg.Admin != "" {
 		return cfg.Admin
+	}
+	if doc, err := yamldoc.Parse(t.config, source); err == nil {
+		if n := doc.Root.Get("admin").Get("listen"); n != nil && config.IsLoopback(n.Text) {
+			return n.Text
+		}
 	}
 	return config.DefaultAdmin
 }
