@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/web"
 	"github.com/stranglerfig/toolkit/monolith"
+	"github.com/stranglerfig/toolkit/monolith/orders"
+	"github.com/stranglerfig/toolkit/monolith/payments"
 	"github.com/stranglerfig/toolkit/monolith/testkit"
 )
 
@@ -261,20 +265,34 @@ func TestFiftyBuyersForTenItems(t *testing.T) {
 	t.Parallel()
 	k := shop(t, monolith.Options{})
 	pan := k.Product(k.Category("kitchen"), "Pan", 2000, 10)
-	buyers, carts := make([]buyer, 50), make([]string, 50)
-	for i := range buyers {
-		buyers[i] = newBuyer(t, k, fmt.Sprint("Buyer ", i))
-		carts[i] = buyers[i].fill(t, pan)
-	}
-	answers := make([]*testkit.Answer, 50)
-	atOnce(len(answers), func(i int) { answers[i] = buyers[i].checkout(carts[i], "k", goodCard) })
-	sold := 0
-	for _, a := range answers {
-		if a.Status == http.StatusCreated {
-			sold++
-			continue
+	errs := make([]error, 50)
+	users, requests := make([]int64, len(errs)), make([]orders.Checkout, len(errs))
+	for i := range errs {
+		users[i] = k.Insert(`
+			INSERT INTO users (email, password_hash, name, created_at, updated_at)
+			VALUES (?, '', 'Buyer', 0, 0)`, fmt.Sprintf("buyer%d@shop.example", i))
+		address := k.Insert(`
+			INSERT INTO addresses (user_id, name, street, city, postal_code, country, created_at)
+			VALUES (?, 'B', 'S', 'C', 'P', 'US', 0)`, users[i])
+		c, _, err := k.Cart.Open(t.Context(), users[i])
+		if err == nil {
+			_, _, err = k.Cart.Add(t.Context(), c.ID, users[i], pan, 1)
 		}
-		a.WantError(t, 409, "out_of_stock", fmt.Sprintf("products[%d]", pan))
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests[i] = orders.Checkout{CartID: c.ID, AddressID: address, ShippingMethod: "standard", Card: payments.Card{Number: goodCard}}
+	}
+	atOnce(len(errs), func(i int) { _, _, errs[i] = k.Orders.Place(t.Context(), users[i], "k", requests[i]) })
+	sold := 0
+	for _, err := range errs {
+		var refused *web.Problem
+		switch {
+		case err == nil:
+			sold++
+		case !errors.As(err, &refused) || refused.Code != "out_of_stock":
+			t.Error(err)
+		}
 	}
 	if sold != 10 {
 		t.Errorf("%d orders for 10 pans", sold)

@@ -124,7 +124,9 @@ func TestNobodyIsChargedTwice(t *testing.T) {
 	var customers sync.WaitGroup
 	for i := range 6 {
 		c := customer{store: s, shop: shop, pay: pay, rng: rand.New(rand.NewPCG(uint64(seed), uint64(10+i)))}
-		c.user = s.Customer(fmt.Sprint("Customer ", i)).User.ID
+		c.user = s.Insert(`
+			INSERT INTO users (email, password_hash, name, created_at, updated_at)
+			VALUES (?, '', 'Customer', 0, 0)`, fmt.Sprintf("customer%d@shop.example", i))
 		c.address = s.Insert(`
 			INSERT INTO addresses (user_id, name, street, city, postal_code, country, created_at)
 			VALUES (?, 'C', 'S', 'C', 'P', 'US', 0)`, c.user)
