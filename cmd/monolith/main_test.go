@@ -142,7 +142,8 @@ func TestBadDatabase(t *testing.T) {
 		for _, args := range [][]string{
 			{"serve", "--addr", "127.0.0.1:0", "--db", path, "--notifications", sink},
 			{"--addr", "127.0.0.1:0", "--db", path, "--notifications", sink},
-			{"migrate", "--db", path}, {"seed", "--db", path},
+			{"migrate", "--db", path},
+			{"seed", "--db", path},
 		} {
 			wantRefusal(t, "", args, words...)
 		}
@@ -180,7 +181,8 @@ func TestNewerSchemaStaysAsItIs(t *testing.T) {
 	sink := filepath.Join(t.TempDir(), "n.jsonl")
 	for _, args := range [][]string{
 		{"serve", "--addr", "127.0.0.1:0", "--db", path, "--notifications", sink, "--seed-scale", "1"},
-		{"migrate", "--db", path}, {"seed", "--db", path},
+		{"migrate", "--db", path},
+		{"seed", "--db", path},
 	} {
 		wantRefusal(t, "", args, "9999", "newer")
 	}

@@ -93,14 +93,22 @@ func (s *Store) move(ctx context.Context, tx *sqlx.Tx, productID int64, c Correc
 		sql  string
 		args []any
 	}{
-		{`UPDATE stock_items SET on_hand = on_hand + ?, updated_at = ? WHERE product_id = ?`,
-			[]any{c.Delta, now, productID}},
-		{`UPDATE products SET stock_qty = stock_qty + ? WHERE id = ?`,
-			[]any{c.Delta, productID}},
-		{`INSERT INTO stock_movements (product_id, delta, reason, note, created_at) VALUES (?, ?, 'correction', ?, ?)`,
-			[]any{productID, c.Delta, c.Note, now}},
-		{`INSERT INTO audit_log (actor_id, action, entity, entity_id, detail, created_at) VALUES (?, 'stock.adjusted', 'stock', ?, ?, ?)`,
-			[]any{identity.Actor(ctx), fmt.Sprint(productID), fmt.Sprintf("%+d", c.Delta), now}},
+		{
+			`UPDATE stock_items SET on_hand = on_hand + ?, updated_at = ? WHERE product_id = ?`,
+			[]any{c.Delta, now, productID},
+		},
+		{
+			`UPDATE products SET stock_qty = stock_qty + ? WHERE id = ?`,
+			[]any{c.Delta, productID},
+		},
+		{
+			`INSERT INTO stock_movements (product_id, delta, reason, note, created_at) VALUES (?, ?, 'correction', ?, ?)`,
+			[]any{productID, c.Delta, c.Note, now},
+		},
+		{
+			`INSERT INTO audit_log (actor_id, action, entity, entity_id, detail, created_at) VALUES (?, 'stock.adjusted', 'stock', ?, ?, ?)`,
+			[]any{identity.Actor(ctx), fmt.Sprint(productID), fmt.Sprintf("%+d", c.Delta), now},
+		},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
 			return fmt.Errorf("adjust stock of product %d: %w", productID, err)
