@@ -5,6 +5,7 @@
 package storefront
 
 import (
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -129,8 +130,8 @@ func (s *shop) page(handle func(http.ResponseWriter, *http.Request) error) http.
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler {
-				panic(v)
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(v) // the server knows what to do
 			}
 			s.fail(w, r, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		}()
