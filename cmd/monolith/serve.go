@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -46,10 +48,17 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
+// heapLimit makes the collector work before the garbage of password hashes, 19 MiB
+// each, piles up. It is no hard limit; the variable GOMEMLIMIT overrides it.
+const heapLimit = 80 << 20
+
 func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	log, err := program.Logger(os.Stderr, f.logFormat, f.logLevel)
 	if err != nil {
 		return err
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // not set by GOMEMLIMIT
+		debug.SetMemoryLimit(heapLimit)
 	}
 	listener, err := web.Listen(ctx, f.addr) // first of all: a taken port changes nothing
 	if err != nil {
