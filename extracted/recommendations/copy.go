@@ -87,6 +87,9 @@ func (s *Store) Apply(ctx context.Context, b Batch) error {
 	if err != nil {
 		return fmt.Errorf("apply %s up to %d: %w", b.Reached.Feed, b.Reached.At, err)
 	}
+	if len(b.Products)+len(b.Gone)+len(b.Views) > 0 {
+		s.rankings.changed()
+	}
 	return nil
 }
 
@@ -106,6 +109,7 @@ func (s *Store) Restart(ctx context.Context, change int64) error {
 	if err != nil {
 		return fmt.Errorf("restart the copy: %w", err)
 	}
+	s.rankings.changed()
 	return nil
 }
 

@@ -16,6 +16,8 @@ import (
 type Store struct {
 	db  *sqlite.DB
 	now func() time.Time
+
+	rankings rankings
 }
 
 // New returns a Store on db, whose owner stays the caller.
@@ -26,6 +28,7 @@ func New(db *sqlite.DB, now func() time.Time) *Store {
 // For returns up to limit products for who looks at an active product, or
 // ErrNoProduct. All of it is read from one snapshot.
 func (s *Store) For(ctx context.Context, productID int64, limit int) (List, error) {
+	version := s.rankings.version.Load() // before the snapshot
 	tx, err := s.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return List{}, fmt.Errorf("begin: %w", err)
@@ -44,7 +47,7 @@ func (s *Store) For(ctx context.Context, productID int64, limit int) (List, erro
 		return List{}, fmt.Errorf("products bought with %d: %w", productID, err)
 	}
 	if len(list.Items) < limit {
-		if err := s.sameCategory(ctx, tx, &list, category, limit); err != nil {
+		if err := s.sameCategory(ctx, tx, &list, category, version, limit); err != nil {
 			return List{}, fmt.Errorf("products in the category of %d: %w", productID, err)
 		}
 	}
@@ -69,30 +72,22 @@ func boughtTogether(ctx context.Context, tx *sqlx.Tx, list *List, limit int) err
 }
 
 // sameCategory fills the list up to limit with what is looked at most.
-func (s *Store) sameCategory(ctx context.Context, tx *sqlx.Tx, list *List, category int64, limit int) error {
-	shown := []int64{list.ProductID}
+func (s *Store) sameCategory(ctx context.Context, tx *sqlx.Tx, list *List, category, version int64, limit int) error {
+	shown := map[int64]bool{list.ProductID: true}
 	for _, item := range list.Items {
-		shown = append(shown, item.ID)
+		shown[item.ID] = true
 	}
-	today := s.now().UTC()
-	query, args, err := sqlx.In(`
-		SELECT p.id, p.name, p.price_cents, p.image_url, coalesce(sum(v.views), 0) AS score, 'same_category' AS reason
-		FROM products p
-		LEFT JOIN product_views v ON v.product_id = p.id AND v.day BETWEEN ? AND ?
-		WHERE p.active = 1 AND p.category_id = ? AND p.id NOT IN (?)
-		GROUP BY p.id
-		ORDER BY score DESC, p.id
-		LIMIT ?`,
-		day(today.AddDate(0, 0, 1-viewDays)), day(today), category, shown, limit-len(list.Items))
+	ranked, err := s.ranked(ctx, tx, category, version)
 	if err != nil {
 		return err
 	}
-	var more []Item
-	if err := tx.SelectContext(ctx, &more, query, args...); err != nil {
-		return err
+	for _, item := range ranked {
+		if len(list.Items) == limit {
+			break
+		}
+		if !shown[item.ID] {
+			list.Items = append(list.Items, item)
+		}
 	}
-	list.Items = append(list.Items, more...)
 	return nil
 }
-
-func day(t time.Time) string { return t.Format(time.DateOnly) }
