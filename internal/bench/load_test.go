@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestPercentile(t *testing.T) {
+	t.Parallel()
+	var o outcome
+	for i := 1; i <= 1000; i++ {
+		o.latencies = append(o.latencies, time.Duration(i))
+	}
+	for p, want := range map[float64]time.Duration{0: 1, 50: 500, 99: 990, 99.9: 999, 100: 1000} {
+		if got := o.percentile(p); got != want {
+			t.Errorf("p%v: got %d, want %d", p, got, want)
+		}
+	}
+	if got := (outcome{}).percentile(99); got != 0 {
+		t.Errorf("without requests: %v", got)
+	}
+}
+
+// TestStallIsCharged stops the server once: every request that was due meanwhile
+// must show the wait, not only the ones that were on their way.
+func TestStallIsCharged(t *testing.T) {
+	t.Parallel()
+	const stall = 500 * time.Millisecond
+	var count atomic.Int64
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if count.Add(1) == 20 {
+			time.AfterFunc(stall, func() { close(release) })
+		}
+		if count.Load() >= 20 {
+			<-release
+		}
+	}))
+	t.Cleanup(server.Close)
+	got, err := load{Rate: 200, Duration: time.Second, Connections: 2, URL: func(int64) string { return server.URL }}.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.sent() != 200 || got.failed != 0 {
+		t.Errorf("sent %d, failed %d, want 200 and 0", got.sent(), got.failed)
+	}
+	// About 100 requests were due during the stall, half of them in its first half.
+	if p75 := got.percentile(75); p75 < stall/4 {
+		t.Errorf("p75 is %s: the stall of %s was not charged to those who waited", p75, stall)
+	}
+}
+
+func TestFailuresAreCounted(t *testing.T) {
+	t.Parallel()
+	var count atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if count.Add(1)%2 == 0 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	t.Cleanup(server.Close)
+	got, err := load{Rate: 100, Duration: 200 * time.Millisecond, Connections: 4, URL: func(int64) string { return server.URL }}.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.sent() != 20 || got.failed != 10 || !strings.Contains(failures(got), "502") {
+		t.Errorf("sent %d, failed %s", got.sent(), failures(got))
+	}
+}
+
+func TestChooseAndUsage(t *testing.T) {
+	t.Parallel()
+	if got, err := choose("flip,shop"); err != nil || len(got) != 2 || got[0].name != "flip" {
+		t.Errorf("%v %v", got, err)
+	}
+	if _, err := choose("nonsense"); err == nil {
+		t.Error("an unknown part was accepted")
+	}
+	if err := run(t.Context(), []string{"-nonsense"}, &bytes.Buffer{}); err == nil {
+		t.Error("an unknown flag was accepted")
+	}
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	page := string(document(t.Context(), []section{{title: "One", text: "How.", header: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}}))
+	for _, want := range []string{"# Benchmarks\n", "\n## One\n\nHow.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n", "Machine: "} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in:\n%s", want, page)
+		}
+	}
+}
