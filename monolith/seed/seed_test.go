@@ -197,6 +197,22 @@ func TestSeededPasswords(t *testing.T) {
 	}
 }
 
+// TestNoNameTwice looks at a larger scale, where the words have to last longer.
+func TestNoNameTwice(t *testing.T) {
+	t.Parallel()
+	for _, c := range seed.Categories {
+		for _, n := range c.Nouns {
+			if len(n.Materials) != 7 || n.Cents < 500 || n.About == "" || n.Tags == "" {
+				t.Errorf("%s: %+v", n.Name, n)
+			}
+		}
+	}
+	db := seeded(t, seed.Options{Scale: 12, Now: noon})
+	if n := count(t, db, `SELECT count(*) FROM (SELECT 1 FROM products GROUP BY name HAVING count(*) > 1)`); n != 0 {
+		t.Errorf("%d names occur twice", n)
+	}
+}
+
 func BenchmarkSeedScale100(b *testing.B) {
 	for b.Loop() {
 		seeded(b, seed.Options{Scale: 100, Now: noon})

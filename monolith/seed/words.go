@@ -31,13 +31,26 @@ var streets = [...]string{
 type place struct{ city, region, country, postal string }
 
 var places = [...]place{
-	{"Portland", "OR", "US", "97201"}, {"Austin", "TX", "US", "78701"}, {"Seattle", "WA", "US", "98101"},
-	{"Brooklyn", "NY", "US", "11201"}, {"Oakland", "CA", "US", "94601"}, {"Boulder", "CO", "US", "80302"},
-	{"Chicago", "IL", "US", "60614"}, {"Boston", "MA", "US", "02116"}, {"Miami", "FL", "US", "33130"},
-	{"Berlin", "", "DE", "10115"}, {"Hamburg", "", "DE", "20095"}, {"München", "", "DE", "80331"},
-	{"Paris", "", "FR", "75011"}, {"Lyon", "", "FR", "69002"}, {"London", "", "GB", "E2 7DJ"},
-	{"Bristol", "", "GB", "BS1 4DJ"}, {"Toronto", "ON", "CA", "M5V 2T6"}, {"Wien", "", "AT", "1070"},
-	{"Amsterdam", "", "NL", "1012 JS"}, {"Melbourne", "", "AU", "3000"},
+	{"Portland", "OR", "US", "97201"},
+	{"Austin", "TX", "US", "78701"},
+	{"Seattle", "WA", "US", "98101"},
+	{"Brooklyn", "NY", "US", "11201"},
+	{"Oakland", "CA", "US", "94601"},
+	{"Boulder", "CO", "US", "80302"},
+	{"Chicago", "IL", "US", "60614"},
+	{"Boston", "MA", "US", "02116"},
+	{"Miami", "FL", "US", "33130"},
+	{"Berlin", "", "DE", "10115"},
+	{"Hamburg", "", "DE", "20095"},
+	{"München", "", "DE", "80331"},
+	{"Paris", "", "FR", "75011"},
+	{"Lyon", "", "FR", "69002"},
+	{"London", "", "GB", "E2 7DJ"},
+	{"Bristol", "", "GB", "BS1 4DJ"},
+	{"Toronto", "ON", "CA", "M5V 2T6"},
+	{"Wien", "", "AT", "1070"},
+	{"Amsterdam", "", "NL", "1012 JS"},
+	{"Melbourne", "", "AU", "3000"},
 }
 
 // The tax rates in basis points; a country's own has no region.
@@ -45,12 +58,38 @@ var taxRates = [...]struct {
 	country, region string
 	basisPoints     int64
 }{
-	{"US", "", 0}, {"US", "CA", 725}, {"US", "CO", 290}, {"US", "FL", 600}, {"US", "IL", 625}, {"US", "MA", 625},
-	{"US", "NY", 888}, {"US", "OR", 0}, {"US", "TX", 625}, {"US", "WA", 650}, {"US", "NJ", 663}, {"US", "PA", 600},
-	{"US", "OH", 575}, {"US", "GA", 400}, {"US", "MI", 600}, {"US", "VA", 530}, {"US", "AZ", 560}, {"US", "MN", 688},
-	{"CA", "", 500}, {"CA", "ON", 1300}, {"CA", "QC", 1498}, {"DE", "", 1900}, {"AT", "", 2000}, {"FR", "", 2000},
-	{"GB", "", 2000}, {"NL", "", 2100}, {"IT", "", 2200}, {"ES", "", 2100}, {"SE", "", 2500}, {"CH", "", 810},
-	{"AU", "", 1000}, {"JP", "", 1000},
+	{"US", "", 0},
+	{"US", "CA", 725},
+	{"US", "CO", 290},
+	{"US", "FL", 600},
+	{"US", "IL", 625},
+	{"US", "MA", 625},
+	{"US", "NY", 888},
+	{"US", "OR", 0},
+	{"US", "TX", 625},
+	{"US", "WA", 650},
+	{"US", "NJ", 663},
+	{"US", "PA", 600},
+	{"US", "OH", 575},
+	{"US", "GA", 400},
+	{"US", "MI", 600},
+	{"US", "VA", 530},
+	{"US", "AZ", 560},
+	{"US", "MN", 688},
+	{"CA", "", 500},
+	{"CA", "ON", 1300},
+	{"CA", "QC", 1498},
+	{"DE", "", 1900},
+	{"AT", "", 2000},
+	{"FR", "", 2000},
+	{"GB", "", 2000},
+	{"NL", "", 2100},
+	{"IT", "", 2200},
+	{"ES", "", 2100},
+	{"SE", "", 2500},
+	{"CH", "", 810},
+	{"AU", "", 1000},
+	{"JP", "", 1000},
 }
 
 // The shipping rates; "*" is everywhere else, a free limit of 0 is none.
@@ -58,12 +97,18 @@ var shippingRates = [...]struct {
 	method, country         string
 	base, perItem, freeFrom int64
 }{
-	{"standard", "US", 499, 50, 7500}, {"express", "US", 1499, 150, 0},
-	{"standard", "CA", 899, 100, 12500}, {"express", "CA", 2499, 250, 0},
-	{"standard", "DE", 699, 75, 10000}, {"express", "DE", 1999, 200, 0},
-	{"standard", "FR", 749, 75, 10000}, {"express", "FR", 1999, 200, 0},
-	{"standard", "GB", 649, 75, 10000}, {"express", "GB", 1899, 200, 0},
-	{"standard", "*", 1499, 150, 0}, {"express", "*", 3999, 400, 0},
+	{"standard", "US", 499, 50, 7500},
+	{"express", "US", 1499, 150, 0},
+	{"standard", "CA", 899, 100, 12500},
+	{"express", "CA", 2499, 250, 0},
+	{"standard", "DE", 699, 75, 10000},
+	{"express", "DE", 1999, 200, 0},
+	{"standard", "FR", 749, 75, 10000},
+	{"express", "FR", 1999, 200, 0},
+	{"standard", "GB", 649, 75, 10000},
+	{"express", "GB", 1899, 200, 0},
+	{"standard", "*", 1499, 150, 0},
+	{"express", "*", 3999, 400, 0},
 }
 
 var carriers = [...]string{"UPS", "DHL", "FedEx", "Royal Mail"}

@@ -154,13 +154,13 @@ func (w *world) makeProducts() {
 }
 
 // newProduct makes the i-th product. Within a category no name occurs twice: a noun
-// meets each material and each series once.
+// meets each material and each series once, and then again with a number.
 func (w *world) newProduct(i int) *product {
 	c, k := Categories[i%len(Categories)], i/len(Categories)
 	n, q := k%len(c.Nouns), k/len(c.Nouns)
-	m := (q + 3*n) % len(c.Materials)
-	s := (q/len(c.Materials) + 5*(q%len(c.Materials)) + 7*n) % len(series)
-	noun, material := c.Nouns[n], c.Materials[m]
+	m := (q + 3*n) % varieties
+	s := (q/varieties + 5*(q%varieties) + 7*n) % len(series)
+	noun, material := c.Nouns[n], c.Nouns[n].Materials[m]
 	p := &product{
 		id: int64(i + 1), category: int64(i%len(Categories) + 1), noun: noun,
 		name:         fmt.Sprintf("%s %s %s", series[s], material.Name, noun.Name),
@@ -170,6 +170,9 @@ func (w *world) newProduct(i int) *product {
 		quality:      3.4 + 1.4*w.rng.Float64(),
 		onHand:       w.rng.Int64N(90),
 		reorderLevel: 3 + w.rng.Int64N(8),
+	}
+	if edition := q/(varieties*len(series)) + 1; edition > 1 {
+		p.name += fmt.Sprintf(" No. %d", edition)
 	}
 	p.description = fmt.Sprintf("%s %s Part of the %s line.", noun.About, material.Care, series[s])
 	p.cents = max(500, noun.Cents*material.Percent*(90+w.rng.Int64N(25))/10_000/100*100) - pick(w, []int64{1, 5, 10, 50})
