@@ -1,7 +1,6 @@
 # One line a target; bare `make` prints them.
 .DEFAULT_GOAL := help
 SHELL := bash
-PROGRAMS := $(notdir $(wildcard cmd/*))
 # -count=1: many tests run the built programs, which the test cache cannot see.
 GO_TEST ?= go test -count=1
 BUILD ?= go build
@@ -21,11 +20,13 @@ demo: build ## run the shop behind the proxy (Ctrl-C stops everything)
 
 .PHONY: demo-reset
 demo-reset: ## forget what the demo wrote, so that it starts afresh
+	@[ ! -x bin/strangler ] || bin/strangler demo stop >/dev/null 2>&1 || true
 	rm -rf var/demo
 
 .PHONY: test
 test: build ## run all tests: unit, crash, browser, acceptance suite, tutorial
-	$(GO_TEST) ./...
+	@rm -rf artifacts && mkdir -p artifacts
+	$(GO_TEST) -artifacts -outputdir=$(CURDIR)/artifacts ./...
 
 .PHONY: race
 race: ## run the tests of the libraries with the race detector
