@@ -27,7 +27,7 @@ type front struct {
 	current  *atomic.Pointer[snapshot]
 	metrics  *metrics
 	forward  *httputil.ReverseProxy
-	log      *slog.Logger // of requests; nil: none
+	log      *slog.Logger  // of requests; nil: none
 	stall    time.Duration // how long a client may be silent within a request
 	draining atomic.Bool
 	open     atomic.Int64 // requests being served
@@ -75,7 +75,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != http.NoBody {
 		// An upstream may answer while it still reads.
 		_ = out.control.EnableFullDuplex()
-		r.Body = &patientBody{r.Body, out.control, f.stall}
+		out.body = &patientBody{ReadCloser: r.Body, control: out.control, stall: f.stall}
+		r.Body = out.body
 	}
 	f.forward.ServeHTTP(out, r.WithContext(exchange.With(r.Context(), x)))
 	ended = true
@@ -201,15 +202,25 @@ func rewrite(pr *httputil.ProxyRequest) {
 func answerFailure(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchange.From(r.Context())
 	x.ServedBy = config.ProxyName
+	if out, ok := w.(*response); ok && out.body != nil && out.body.overdue() {
+		x.Failure = "client_body"
+		w.Header().Set("Connection", "close")
+		fail(w, r, x, http.StatusRequestTimeout, "the request's body did not arrive in time")
+		return
+	}
 	if r.Context().Err() != nil {
 		x.Failure, x.Status = "client_gone", 499
 		panic(http.ErrAbortHandler) // nobody reads; end the connection
 	}
 	status, message := http.StatusBadGateway, "the application did not answer"
 	var failed *upstream.Error
-	if errors.As(err, &failed) {
+	switch {
+	case errors.Is(err, upstream.ErrClient):
+		status, message = http.StatusBadRequest, "the request's body is not HTTP"
+		w.Header().Set("Connection", "close")
+	case errors.As(err, &failed):
 		status, message = describe(failed)
-	} else {
+	default: // the answer made no sense to the reverse proxy
 		x.Failure = "bad_response"
 	}
 	fail(w, r, x, status, message)

@@ -2,10 +2,12 @@ package strangler
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
@@ -19,6 +21,7 @@ type response struct {
 	exchange *exchange.Exchange
 	control  *http.ResponseController
 	stall    time.Duration // how long a write may wait for a client that does not read
+	body     *patientBody  // nil without a request body
 	begun    bool
 }
 
@@ -58,15 +61,28 @@ func (w *response) Write(p []byte) (int, error) {
 // but not silent.
 type patientBody struct {
 	io.ReadCloser
-	control *http.ResponseController
-	stall   time.Duration
+	control  *http.ResponseController
+	stall    time.Duration
+	deadline atomic.Int64 // of the read that waits, in Unix nanoseconds; 0 without one
+}
+
+// overdue reports whether the client was silent for too long. net/http cancels the
+// request's context before Read can return the error, so the error may come too late.
+func (b *patientBody) overdue() bool {
+	deadline := b.deadline.Load()
+	return deadline != 0 && time.Now().UnixNano() >= deadline
 }
 
 func (b *patientBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
+	deadline := time.Now().Add(b.stall)
+	_ = b.control.SetReadDeadline(deadline)
+	b.deadline.Store(deadline.UnixNano())
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		// The body is over; from here on net/http only waits for the client to leave.
+	if err == nil || errors.Is(err, io.EOF) {
+		b.deadline.Store(0)
+	}
+	if errors.Is(err, io.EOF) {
+		// From here on net/http only waits for the client to leave.
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err

@@ -68,6 +68,11 @@ func (e *echo) serve(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+func sum(body string) string {
+	hash := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(hash[:])
+}
+
 // A raw upstream is a TCP server: handle gets each connection and the head it begins
 // with, and writes what it likes.
 type raw struct {

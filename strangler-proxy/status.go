@@ -35,7 +35,7 @@ func (p *Proxy) Status() admin.Status {
 	}
 	for i, r := range s.config.Routes {
 		st.Routes = append(st.Routes, admin.Route{
-			Name: r.Name, Match: r.Match.String(), Service: r.Service, Stage: string(r.Stage),
+			Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: string(r.Stage),
 			Counters: counters(s.routes[i].counters),
 		})
 	}
@@ -84,7 +84,7 @@ func next(st admin.Status) []string {
 		switch {
 		case r.Fallbacks > 0 && r.Stage == "live":
 			steps = append(steps, fmt.Sprintf("strangler route set %s monolith --config %s", r.Name, st.Config.Path))
-		case r.Stage == "monolith" && r.Service != "":
+		case r.Stage == "monolith" && r.To != "":
 			steps = append(steps, fmt.Sprintf("strangler route set %s live --config %s", r.Name, st.Config.Path))
 		}
 		if len(steps) == 3 {

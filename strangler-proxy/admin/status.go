@@ -42,10 +42,10 @@ type Upstream struct {
 
 // Route is a route with its counters.
 type Route struct {
-	Name    string `json:"name"`
-	Match   string `json:"match"`
-	Service string `json:"to,omitempty"`
-	Stage   string `json:"stage"`
+	Name  string `json:"name"`
+	Match string `json:"match"`
+	To    string `json:"to,omitempty"`
+	Stage string `json:"stage"`
 	Counters
 }
 

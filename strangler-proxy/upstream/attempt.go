@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -50,7 +52,15 @@ type Failure struct {
 	Err     error
 }
 
-var errTooSlow = errors.New("the response did not begin in time")
+// ErrClient marks a failure that the client caused: it stopped sending its request
+// or sent what is no HTTP.
+var ErrClient = errors.New("the client did not send its request properly")
+
+var (
+	errTooSlow = errors.New("the response did not begin in time")
+	errVersion = errors.New("the response is not HTTP/1")
+	errSwitch  = errors.New("the response switches to a protocol that was not asked for")
+)
 
 func (a *attempt) run(transport http.RoundTripper) answer {
 	ctx, cancel := context.WithCancelCause(a.req.Context())
@@ -68,6 +78,11 @@ func (a *attempt) run(transport http.RoundTripper) answer {
 		out.Body = a.body
 	}
 	res, err := transport.RoundTrip(out)
+	if err == nil {
+		if err = a.check(res); err != nil {
+			res.Body.Close()
+		}
+	}
 	if err == nil && a.mustHold(res) {
 		err = a.readWhole(res)
 	}
@@ -85,6 +100,18 @@ func (a *attempt) run(transport http.RoundTripper) answer {
 	}
 	res.Body = a.closing(res.Body)
 	return answer{response: res}
+}
+
+// check refuses responses that net/http lets through and nobody can use.
+func (a *attempt) check(res *http.Response) error {
+	if res.ProtoMajor != 1 {
+		return errVersion
+	}
+	asked := a.req.Header.Get("Upgrade")
+	if res.StatusCode == http.StatusSwitchingProtocols && (asked == "" || !strings.EqualFold(asked, res.Header.Get("Upgrade"))) {
+		return errSwitch
+	}
+	return nil
 }
 
 func (a *attempt) mustHold(res *http.Response) bool {
@@ -146,6 +173,12 @@ func (a *attempt) classify(ctx context.Context, err error) *Failure {
 	f := &Failure{Err: err, Sent: a.sent.any()}
 	var dial *net.OpError
 	var dns *net.DNSError
+	if a.body != nil {
+		if wrong := a.body.body.failed.Load(); wrong != nil && a.req.Context().Err() == nil {
+			f.Reason, f.Err = "client_body", fmt.Errorf("%w: %w", ErrClient, *wrong)
+			return f
+		}
+	}
 	switch {
 	case errors.Is(context.Cause(ctx), errTooSlow):
 		f.Reason, f.Timeout = "timeout", true

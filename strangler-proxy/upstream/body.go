@@ -14,6 +14,7 @@ import (
 type body struct {
 	source  io.ReadCloser // nil or http.NoBody without a body
 	touched atomic.Bool
+	failed  atomic.Pointer[error] // what the client did wrong while it sent
 }
 
 func newBody(source io.ReadCloser) *body { return &body{source: source} }
@@ -53,6 +54,9 @@ func (g *gate) Read(p []byte) (int, error) {
 	g.clock.pause()
 	n, err := g.body.source.Read(p)
 	g.clock.resume()
+	if err != nil && !errors.Is(err, io.EOF) {
+		g.body.failed.Store(&err)
+	}
 	return n, err
 }
 
