@@ -125,28 +125,28 @@ var reviewTitles = [5][]string{
 var reviewBodies = [5][]string{
 	{
 		"The %s arrived with a crack. The refund was quick, at least.",
-		"I tried to like this %s for two weeks and gave up.",
+		"I tried to like the %s for two weeks and gave up.",
 	},
 	{
-		"The %s is smaller than I thought; read the measurements.",
+		"Smaller than I thought; read the measurements of the %s.",
 		"Fine for the first month, then it showed its price.",
 	},
 	{
-		"A decent %s. Nothing to complain about, nothing to write home about.",
+		"Nothing to complain about, nothing to write home about.",
 		"Works as described, but the packaging was far too much.",
 		"",
 	},
 	{
-		"A solid %s that we use nearly every day.",
+		"We use the %s nearly every day, without a sign of wear.",
 		"The finish is lovely. One star less because delivery took a week.",
-		"Bought the %s as a gift and then one for myself.",
+		"Bought the %s as a gift and then ordered again for myself.",
 		"",
 	},
 	{
-		"This %s is the nicest thing I have bought this year.",
+		"Of all I have bought this year, the %s made me happiest.",
 		"Perfect in the hand, and it looks as good as in the pictures.",
-		"My second %s from this shop. They know what they are doing.",
-		"Everybody who visits asks where the %s is from.",
+		"My second order from this shop. They know what they are doing.",
+		"Everybody who visits asks about the %s.",
 		"",
 	},
 }

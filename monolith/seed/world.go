@@ -156,13 +156,14 @@ func (w *world) makeProducts() {
 // newProduct makes the i-th product. Within a category no name occurs twice: a noun
 // meets each material and each series once, and then again with a number.
 func (w *world) newProduct(i int) *product {
-	c, k := Categories[i%len(Categories)], i/len(Categories)
+	d, k := i%len(Categories), i/len(Categories)
+	c := Categories[d]
 	n, q := k%len(c.Nouns), k/len(c.Nouns)
-	m := (q + 3*n) % varieties
-	s := (q/varieties + 5*(q%varieties) + 7*n) % len(series)
+	m := (q + 3*n + 2*d) % varieties
+	s := (q/varieties + 5*(q%varieties) + 7*n + 5*d) % len(series)
 	noun, material := c.Nouns[n], c.Nouns[n].Materials[m]
 	p := &product{
-		id: int64(i + 1), category: int64(i%len(Categories) + 1), noun: noun,
+		id: int64(i + 1), category: int64(d + 1), noun: noun,
 		name:         fmt.Sprintf("%s %s %s", series[s], material.Name, noun.Name),
 		sku:          fmt.Sprintf("%s-%04d", c.Code, k+1),
 		active:       !w.chance(0.015),
