@@ -410,6 +410,27 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestAnOrderThatCostsNothing(t *testing.T) {
+	t.Parallel()
+	k := shop(t, monolith.Options{})
+	k.Exec(`UPDATE shipping_rates SET free_from_cents = 0`)
+	k.Exec(`INSERT INTO coupons (code, kind, value, created_at) VALUES ('ALL', 'percent', 100, 0)`)
+	pan := k.Product(k.Category("kitchen"), "Pan", 2000, 10)
+	ada := newBuyer(t, k, "Ada")
+	cart := ada.fill(t, pan)
+	ada.Do("POST", "/api/carts/"+cart+"/coupon", fields{"code": "ALL"}).Want(t, 200)
+	o := ada.checkout(cart, "k", goodCard).Want(t, 201)
+	if o.Int("total_cents") != 0 || o.Text("status") != "paid" {
+		t.Errorf("order: %s", o.Body)
+	}
+	k.Admin().Do("POST", fmt.Sprintf("/api/payments/%d/refunds", o.Int("payment.id")), fields{"amount_cents": 1}, "Idempotency-Key", "k").
+		WantError(t, 422, "invalid", "amount_cents")
+	if a := ada.Do("POST", orderPath(o)+"/cancel", nil).Want(t, 200); a.Text("payment.status") != "refunded" {
+		t.Errorf("cancelled: %s", a.Body)
+	}
+	wantStock(t, k, pan, 10, 0)
+}
+
 func TestUnpaidOrdersExpire(t *testing.T) {
 	t.Parallel()
 	k := shop(t, monolith.Options{})

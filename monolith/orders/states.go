@@ -159,7 +159,8 @@ func (s *Store) move(ctx context.Context, actorID, id, userID int64, m move, als
 // release gives what was held for a pending order back to the others, and ends its
 // payment.
 func release(ctx context.Context, tx *sqlx.Tx, orderID int64, at instant.Instant) error {
-	for _, query := range []string{`
+	for _, query := range []string{
+		`
 		UPDATE products SET stock_qty = stock_qty + r.qty
 		FROM stock_reservations r
 		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = products.id`, `
