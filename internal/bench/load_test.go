@@ -88,7 +88,7 @@ func TestChooseAndUsage(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	page := string(document(t.Context(), []section{{title: "One", text: "How.", header: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}}))
+	page := string(document(t.Context(), "0.1", []section{{title: "One", text: "How.", header: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}}))
 	for _, want := range []string{"# Benchmarks\n", "\n## One\n\nHow.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n", "Machine: "} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in:\n%s", want, page)

@@ -74,6 +74,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	var sections []section
+	busy := loadAverage()
 	for _, p := range chosen {
 		got, err := p.run(ctx, s)
 		if err != nil {
@@ -87,7 +88,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if s.short || len(chosen) != len(parts()) {
 		return nil
 	}
-	if err := os.WriteFile(*out, document(ctx, sections), 0o644); err != nil {
+	if err := os.WriteFile(*out, document(ctx, busy, sections), 0o644); err != nil {
 		return fmt.Errorf("write the figures: %w", err)
 	}
 	fmt.Fprintf(s.say, "written to %s\n", *out)

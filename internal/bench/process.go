@@ -169,3 +169,12 @@ func machine() string {
 	}
 	return fmt.Sprintf("%d × %s, %s, %s", runtime.NumCPU(), model, kernel, runtime.Version())
 }
+
+// loadAverage tells how busy the machine was in the last minute.
+func loadAverage() string {
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Fields(string(load))[0]
+}

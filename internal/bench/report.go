@@ -37,8 +37,8 @@ func (s section) markdown(w io.Writer) {
 	}
 }
 
-// document is the page docs/benchmarks.md.
-func document(ctx context.Context, sections []section) []byte {
+// document is the page docs/benchmarks.md; load is how busy the machine was before.
+func document(ctx context.Context, load string, sections []section) []byte {
 	var page bytes.Buffer
 	fmt.Fprintf(&page, `# Benchmarks
 
@@ -48,8 +48,8 @@ interleaved rounds in one run.
 
 - Machine: %[2]s
 - Version: %[3]s
-- Measured: %[4]s
-`, "`", machine(), revision(ctx), time.Now().UTC().Format(time.DateOnly))
+- Measured: %[4]s, load average %[5]s before
+`, "`", machine(), revision(ctx), time.Now().UTC().Format(time.DateOnly), load)
 	for _, s := range sections {
 		s.markdown(&page)
 	}
