@@ -3,7 +3,7 @@
 //
 // It counts the views of products in memory and writes them once a second: a kill
 // loses at most that second. Everything else it reads from the tables of orders
-// and the catalog, at the time of the question.
+// and the catalog; what it remembers, it drops as soon as they change.
 package recommendations
 
 import (

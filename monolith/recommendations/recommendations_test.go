@@ -150,6 +150,83 @@ func TestAgainstThePlainRule(t *testing.T) {
 	}
 }
 
+// The remembered ranking never outlives what it was made of, even while the clock
+// stands still.
+func TestRankingFollowsEveryChange(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, monolith.Options{})
+	tea, mugs, admin := k.Category("tea"), k.Category("mugs"), k.Admin()
+	p, a, b := k.Product(tea, "P", 100, 1), k.Product(tea, "A", 100, 1), k.Product(tea, "B", 100, 1)
+	change := func(id int64, what body) func() {
+		return func() { admin.Do("PATCH", fmt.Sprintf("/api/admin/products/%d", id), what).Want(t, http.StatusOK) }
+	}
+	view := func(id int64, times int) func() {
+		return func() {
+			for range times {
+				k.Recommendations.Viewed(id)
+			}
+			if err := k.Recommendations.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	days := func(n int) func() { return func() { k.Clock.Advance(time.Duration(n) * 24 * time.Hour) } }
+	for i, step := range []struct {
+		do   func()
+		want string
+	}{
+		{func() {}, fmt.Sprintf("%d:0:s %d:0:s", a, b)},
+		{view(b, 2), fmt.Sprintf("%d:2:s %d:0:s", b, a)},
+		{view(a, 3), fmt.Sprintf("%d:3:s %d:2:s", a, b)},
+		{change(a, body{"active": false}), fmt.Sprintf("%d:2:s", b)},
+		{change(a, body{"active": true}), fmt.Sprintf("%d:3:s %d:2:s", a, b)},
+		{change(b, body{"category_id": mugs}), fmt.Sprintf("%d:3:s", a)},
+		{change(b, body{"category_id": tea}), fmt.Sprintf("%d:3:s %d:2:s", a, b)},
+		{func() { k.Customer("Eve") }, fmt.Sprintf("%d:3:s %d:2:s", a, b)},
+		{days(29), fmt.Sprintf("%d:3:s %d:2:s", a, b)},
+		{days(1), fmt.Sprintf("%d:0:s %d:0:s", a, b)},
+		{func() { k.Admin().Do("DELETE", fmt.Sprintf("/api/admin/products/%d", a), nil).Want(t, 204) }, fmt.Sprintf("%d:0:s", b)},
+		{func() { a = k.Product(tea, "C", 100, 1) }, ""},
+	} {
+		step.do()
+		if step.want == "" {
+			step.want = fmt.Sprintf("%d:0:s %d:0:s", b, a)
+		}
+		for range 2 {
+			if got := line(list(t, k, p, 6).Items); got != step.want {
+				t.Errorf("step %d: %s, want %s", i, got, step.want)
+			}
+		}
+	}
+}
+
+// However many products of the category are shown already, the list is filled up.
+func TestLongListIsFilledUp(t *testing.T) {
+	t.Parallel()
+	k := testkit.New(t, monolith.Options{})
+	tea, ada := k.Category("tea"), k.Customer("Ada").User.ID
+	var ids []int64
+	for i := range 30 {
+		ids = append(ids, k.Product(tea, fmt.Sprint("P", i), 100, 1))
+		for range i {
+			k.Recommendations.Viewed(ids[i])
+		}
+	}
+	if err := k.Recommendations.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	last := ids[29]
+	for together := range 11 { // those with the most views are bought together
+		if together > 0 {
+			k.Order(ada, "paid", last, ids[29-together])
+		}
+		items := list(t, k, last, 12).Items
+		if len(items) != 12 || items[11].Reason != "same_category" || items[11].ID != ids[17] {
+			t.Errorf("%d bought together: %s", together, line(items))
+		}
+	}
+}
+
 func TestForms(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t, monolith.Options{})

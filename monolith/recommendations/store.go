@@ -1,12 +1,15 @@
 package recommendations
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -27,8 +30,11 @@ type Store struct {
 	now  func() time.Time
 	opts Options
 
-	mu    sync.Mutex
-	views map[view]int64 // counted, not written yet
+	written atomic.Int64 // how often views were written
+
+	mu       sync.Mutex
+	views    map[view]int64 // counted, not written yet
+	rankings map[int64]*ranking
 }
 
 type view struct {
@@ -44,19 +50,14 @@ func New(db *sqlite.DB, now func() time.Time, opts Options) *Store {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{db: db, now: now, opts: opts, views: map[view]int64{}}
+	return &Store{db: db, now: now, opts: opts, views: map[view]int64{}, rankings: map[int64]*ranking{}}
 }
 
 // For returns up to limit products for who looks at an active product, or
-// ErrNoProduct. All of it is read from one snapshot.
+// ErrNoProduct.
 func (s *Store) For(ctx context.Context, productID int64, limit int) (List, error) {
-	tx, err := s.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return List{}, fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // it only read
 	var category int64
-	err = tx.GetContext(ctx, &category, `SELECT category_id FROM products WHERE id = ? AND active = 1`, productID)
+	err := s.db.GetContext(ctx, &category, `SELECT category_id FROM products WHERE id = ? AND active = 1`, productID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return List{}, ErrNoProduct
@@ -64,23 +65,26 @@ func (s *Store) For(ctx context.Context, productID int64, limit int) (List, erro
 		return List{}, fmt.Errorf("read category of product %d: %w", productID, err)
 	}
 	list := List{ProductID: productID, Items: make([]Item, 0, limit)}
-	if err := boughtTogether(ctx, tx, &list, limit); err != nil {
+	if err := s.boughtTogether(ctx, &list, limit); err != nil {
 		return List{}, fmt.Errorf("products bought with %d: %w", productID, err)
 	}
 	if len(list.Items) < limit {
-		if err := s.sameCategory(ctx, tx, &list, category, limit); err != nil {
+		if err := s.sameCategory(ctx, &list, category, limit); err != nil {
 			return List{}, fmt.Errorf("products in the category of %d: %w", productID, err)
 		}
 	}
 	return list, nil
 }
 
+const itemColumns = `
+	p.id, p.name, p.price_cents,
+	coalesce((SELECT url FROM product_images WHERE product_id = p.id ORDER BY position LIMIT 1), '') AS image_url`
+
 // boughtTogether joins the lines of orders with themselves: every order that holds
 // the product, and every other line of it.
-func boughtTogether(ctx context.Context, tx *sqlx.Tx, list *List, limit int) error {
-	return tx.SelectContext(ctx, &list.Items, `
-		SELECT p.id, p.name, p.price_cents, together.score, 'bought_together' AS reason,
-		       coalesce((SELECT url FROM product_images WHERE product_id = p.id ORDER BY position LIMIT 1), '') AS image_url
+func (s *Store) boughtTogether(ctx context.Context, list *List, limit int) error {
+	return s.db.SelectContext(ctx, &list.Items, `
+		SELECT `+itemColumns+`, together.score, 'bought_together' AS reason
 		FROM (
 			SELECT other.product_id, count(*) AS score
 			FROM order_lines mine
@@ -96,33 +100,40 @@ func boughtTogether(ctx context.Context, tx *sqlx.Tx, list *List, limit int) err
 }
 
 // sameCategory fills the list up to limit with what is looked at most.
-func (s *Store) sameCategory(ctx context.Context, tx *sqlx.Tx, list *List, category int64, limit int) error {
-	shown := []int64{list.ProductID}
-	for _, item := range list.Items {
-		shown = append(shown, item.ID)
+func (s *Store) sameCategory(ctx context.Context, list *List, category int64, limit int) error {
+	top, err := s.ranking(ctx, category)
+	if err != nil {
+		return err
 	}
-	today := s.now().UTC()
+	shown := map[int64]bool{list.ProductID: true}
+	for _, item := range list.Items {
+		shown[item.ID] = true
+	}
+	var ids []int64
+	scores := map[int64]int64{}
+	for _, candidate := range top {
+		if !shown[candidate.ID] && len(list.Items)+len(ids) < limit {
+			ids, scores[candidate.ID] = append(ids, candidate.ID), candidate.Score
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
 	query, args, err := sqlx.In(`
-		SELECT p.id, p.name, p.price_cents, ranked.score, 'same_category' AS reason,
-		       coalesce((SELECT url FROM product_images WHERE product_id = p.id ORDER BY position LIMIT 1), '') AS image_url
-		FROM (
-			SELECT p.id, coalesce((SELECT sum(v.views)
-			                       FROM product_views v
-			                       WHERE v.product_id = p.id AND v.day BETWEEN ? AND ?), 0) AS score
-			FROM products p
-			WHERE p.active = 1 AND p.category_id = ? AND p.id NOT IN (?)
-			ORDER BY score DESC, p.id
-			LIMIT ?) AS ranked
-		JOIN products p ON p.id = ranked.id
-		ORDER BY ranked.score DESC, p.id`,
-		day(today.AddDate(0, 0, 1-viewDays)), day(today), category, shown, limit-len(list.Items))
+		SELECT `+itemColumns+`, 'same_category' AS reason
+		FROM products p
+		WHERE p.id IN (?) AND p.active = 1`, ids)
 	if err != nil {
 		return err
 	}
 	var more []Item // not list.Items: sqlx empties what it fills
-	if err := tx.SelectContext(ctx, &more, query, args...); err != nil {
+	if err := s.db.SelectContext(ctx, &more, query, args...); err != nil {
 		return err
 	}
+	for i := range more {
+		more[i].Score = scores[more[i].ID]
+	}
+	slices.SortFunc(more, func(a, b Item) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID)) })
 	list.Items = append(list.Items, more...)
 	return nil
 }
@@ -172,8 +183,10 @@ func (s *Store) Flush(ctx context.Context) error {
 			s.views[key] += n
 		}
 		s.mu.Unlock()
+		return err
 	}
-	return err
+	s.written.Add(1)
+	return nil
 }
 
 func (s *Store) write(ctx context.Context, tx *sqlx.Tx, counted map[view]int64) error {
