@@ -3,6 +3,7 @@ package strangler
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -31,6 +32,7 @@ type front struct {
 	stall    time.Duration // how long a client may be silent within a request
 	draining atomic.Bool
 	open     atomic.Int64 // requests being served
+	conns    atomic.Int64 // connections of clients, upgraded ones not counted
 }
 
 func newFront(current *atomic.Pointer[snapshot], m *metrics, transport http.RoundTripper, stall time.Duration, access, errorLog *slog.Logger) *front {
@@ -48,6 +50,16 @@ func newFront(current *atomic.Pointer[snapshot], m *metrics, transport http.Roun
 	}
 }
 
+// watch counts connections; it is the server's ConnState hook.
+func (f *front) watch(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		f.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		f.conns.Add(-1)
+	}
+}
+
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.open.Add(1)
@@ -60,9 +72,6 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := f.respond(w, x)
 	ended := false
 	defer func() { f.finish(s, x, ended) }()
-	if f.draining.Load() {
-		w.Header().Set("Connection", "close")
-	}
 	target, refusal := f.prepare(s, x, r)
 	if refusal != nil {
 		f.metrics.rejected.WithLabelValues(refusal.reason).Inc()

@@ -234,6 +234,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		IdleTimeout:                  p.opts.IdleTimeout,
 		MaxHeaderBytes:               limitURL + limitHeader + 16<<10, // the front answers at the exact limits
 		DisableGeneralOptionsHandler: true,
+		ConnState:                    p.front.watch,
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ErrorLog:                     slog.NewLogLogger(p.opts.Log.Handler(), slog.LevelDebug),
 	}
@@ -268,28 +269,40 @@ func (p *Proxy) Run(ctx context.Context) error {
 }
 
 func serve(s *http.Server, l net.Listener) error {
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
 }
 
-// lastCall is how long connections are still accepted after the end was announced:
-// clients learn from "Connection: close" that they must not use theirs again.
-const lastCall = 100 * time.Millisecond
+// How the end is announced: first "Connection: close" on each response while new
+// connections are still taken, then no new ones, then time for clients with an open
+// connection to learn of it by their next request.
+const (
+	lastCall  = 100 * time.Millisecond
+	lastRound = 500 * time.Millisecond
+)
 
 func (p *Proxy) drain(public *http.Server, cancelRequests context.CancelFunc) {
 	p.front.draining.Store(true)
 	p.opts.Log.Info("stopping", "in_flight", p.front.open.Load(), "limit", p.opts.DrainLimit.String())
-	deadline, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
+	limit, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
 	defer cancel()
-	sleep(deadline, lastCall)
-	_ = public.Shutdown(deadline)
-	for p.front.open.Load() > 0 && sleep(deadline, 5*time.Millisecond) { // upgraded connections
-	}
+	sleep(limit, min(lastCall, p.opts.DrainLimit/2))
+	p.public.Close()
+	round, cancelRound := context.WithTimeout(limit, lastRound)
+	defer cancelRound()
+	waitUntilZero(round, &p.front.conns)
+	_ = public.Shutdown(limit)
+	waitUntilZero(limit, &p.front.open) // upgraded connections
 	if open := p.front.open.Load(); open > 0 {
 		p.opts.Log.Warn("requests broken off at the drain limit", "count", open)
 	}
 	cancelRequests()
 	_ = public.Close()
+}
+
+func waitUntilZero(ctx context.Context, n *atomic.Int64) {
+	for n.Load() > 0 && sleep(ctx, 5*time.Millisecond) {
+	}
 }

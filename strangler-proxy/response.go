@@ -20,13 +20,14 @@ type response struct {
 	http.ResponseWriter
 	exchange *exchange.Exchange
 	control  *http.ResponseController
+	draining *atomic.Bool
 	stall    time.Duration // how long a write may wait for a client that does not read
 	body     *patientBody  // nil without a request body
 	begun    bool
 }
 
 func (f *front) respond(w http.ResponseWriter, x *exchange.Exchange) *response {
-	out := &response{ResponseWriter: w, exchange: x, control: http.NewResponseController(w), stall: f.stall}
+	out := &response{ResponseWriter: w, exchange: x, control: http.NewResponseController(w), draining: &f.draining, stall: f.stall}
 	out.armWrite() // also for the 100 Continue that net/http writes by itself
 	return out
 }
@@ -44,6 +45,9 @@ func (w *response) WriteHeader(status int) {
 		w.exchange.Status = status
 		if h := w.Header(); h["Content-Type"] == nil {
 			h["Content-Type"] = nil
+		}
+		if w.draining.Load() {
+			w.Header().Set("Connection", "close")
 		}
 	}
 	w.armWrite()

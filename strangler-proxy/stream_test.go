@@ -1,0 +1,158 @@
+package strangler_test
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// newSocketServer is an upstream that upgrades to WebSocket and then returns every
+// byte it gets, with its name first.
+func newSocketServer(t *testing.T, name string) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			http.Error(w, "no upgrade", http.StatusBadRequest)
+			return
+		}
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n%s:",
+			base64.StdEncoding.EncodeToString(accept[:]), name)
+		_, _ = io.Copy(conn, rw)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+type socket struct {
+	net.Conn
+	in   *bufio.Reader
+	head string
+}
+
+func (r *rig) socket(path string) *socket {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.proxy.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path)
+	s := &socket{Conn: conn, in: bufio.NewReader(conn)}
+	if s.head, err = readHead(s.in); err != nil || !strings.HasPrefix(s.head, "HTTP/1.1 101 ") {
+		r.t.Fatalf("upgrade: %q %v", s.head, err)
+	}
+	return s
+}
+
+func (s *socket) expect(t *testing.T, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(s.in, got); err != nil || string(got) != want {
+		t.Fatalf("got %.40q %v, want %.40q", got, err, want)
+	}
+}
+
+func TestWebSocketSurvivesReloads(t *testing.T) {
+	t.Parallel()
+	m, s := newSocketServer(t, "monolith"), newSocketServer(t, "s")
+	configured := func(stage string, extra int) string {
+		return oneRoute(m.URL, s.URL, stage) + fmt.Sprintf("  other: { match: /other/%d, stage: monolith }\n", extra)
+	}
+	r := start(t, configured("monolith", 0))
+	old := r.socket("/s/chat")
+	if !strings.Contains(old.head, "X-Strangler-Served-By: monolith") || !strings.Contains(old.head, "Sec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") {
+		t.Errorf("head %q", old.head)
+	}
+	old.expect(t, "monolith:")
+	payload := make([]byte, 70_000)
+	_, _ = rand.Read(payload)
+	for i := 1; i <= 20; i++ {
+		r.write(configured("monolith", i))
+		r.awaitVersion(uint64(i))
+		part := payload[:i*i*150]
+		go func() { _, _ = old.Write(part) }()
+		old.expect(t, string(part))
+	}
+	r.write(configured("live", 20))
+	r.awaitVersion(21)
+	fmt.Fprint(old, "still here")
+	old.expect(t, "still here")
+	fresh := r.socket("/s/chat")
+	fresh.expect(t, "s:")
+	if err := old.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(old.in); err != nil || len(rest) != 0 {
+		t.Errorf("after the close: %q %v", rest, err)
+	}
+}
+
+func TestWebSocketFallsBackWhenTheServiceIsDown(t *testing.T) {
+	t.Parallel()
+	m := newSocketServer(t, "monolith")
+	r := start(t, oneRoute(m.URL, deadURL(t), "live"))
+	s := r.socket("/s/chat")
+	if !strings.Contains(s.head, "X-Strangler-Fallback: connect_refused") {
+		t.Errorf("head %q", s.head)
+	}
+	s.expect(t, "monolith:")
+}
+
+func TestServerSentEventsSurviveReloads(t *testing.T) {
+	t.Parallel()
+	events := make(chan string)
+	m := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		for {
+			select {
+			case <-r.Context().Done():
+				return
+			case e, open := <-events:
+				if !open {
+					return
+				}
+				fmt.Fprintf(w, "data: %s\n\n", e)
+				_ = http.NewResponseController(w).Flush()
+			}
+		}
+	}))
+	t.Cleanup(m.Close)
+	s := newEcho(t, "s")
+	r := start(t, oneRoute(m.URL, s.URL, "monolith"))
+	res, err := r.client.Get(r.url("/s/events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	in := bufio.NewReader(res.Body)
+	for i := range 20 {
+		r.write(oneRoute(m.URL, s.URL, []string{"live", "monolith"}[i%2]))
+		r.awaitVersion(uint64(i + 1))
+		events <- fmt.Sprint(i)
+		if line, err := in.ReadString('\n'); err != nil || line != fmt.Sprintf("data: %d\n", i) {
+			t.Fatalf("event %d: %q %v", i, line, err)
+		}
+		_, _ = in.ReadString('\n')
+	}
+	close(events)
+	if rest, err := io.ReadAll(in); err != nil || len(rest) != 0 {
+		t.Errorf("the end: %q %v", rest, err)
+	}
+}
