@@ -163,12 +163,15 @@ func release(ctx context.Context, tx *sqlx.Tx, orderID int64, at instant.Instant
 		`
 		UPDATE products SET stock_qty = stock_qty + r.qty
 		FROM stock_reservations r
-		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = products.id`, `
+		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = products.id`,
+		`
 		UPDATE stock_items SET reserved = reserved - r.qty, updated_at = @at
 		FROM stock_reservations r
-		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = stock_items.product_id`, `
+		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = stock_items.product_id`,
+		`
 		UPDATE stock_reservations SET status = 'released'
-		WHERE order_id = @order AND status = 'held'`, `
+		WHERE order_id = @order AND status = 'held'`,
+		`
 		UPDATE payments SET status = 'cancelled', updated_at = @at
 		WHERE order_id = @order`,
 	} {

@@ -134,8 +134,13 @@ func TestFakeReverse(t *testing.T) {
 		total int64
 		ok    bool
 	}{
-		{"good", 30, true}, {"good", 30, true}, {"good", 20, true}, {"good", 100, true}, {"good", 101, false},
-		{"bad", 1, true}, {"from before the ledger", 50, true},
+		{"good", 30, true},
+		{"good", 30, true},
+		{"good", 20, true},
+		{"good", 100, true},
+		{"good", 101, false},
+		{"bad", 1, true},
+		{"from before the ledger", 50, true},
 	} {
 		if err := f.Reverse(t.Context(), c.ref, c.total); (err == nil) != c.ok {
 			t.Errorf("reverse %s up to %d: %v", c.ref, c.total, err)

@@ -101,18 +101,22 @@ func (s *Store) takeOff(ctx context.Context, tx *sqlx.Tx, p paid, r *Refund, key
 
 // ReturnStock puts the goods of a paid order back on the shelf, within tx.
 func ReturnStock(ctx context.Context, tx *sqlx.Tx, orderID int64, at instant.Instant, note string) error {
-	for _, query := range []string{`
+	for _, query := range []string{
+		`
 		UPDATE stock_items SET on_hand = on_hand + r.qty, updated_at = @at
 		FROM stock_reservations r
-		WHERE r.order_id = @order AND r.status = 'committed' AND r.product_id = stock_items.product_id`, `
+		WHERE r.order_id = @order AND r.status = 'committed' AND r.product_id = stock_items.product_id`,
+		`
 		UPDATE products SET stock_qty = stock_qty + r.qty
 		FROM stock_reservations r
-		WHERE r.order_id = @order AND r.status = 'committed' AND r.product_id = products.id`, `
+		WHERE r.order_id = @order AND r.status = 'committed' AND r.product_id = products.id`,
+		`
 		INSERT INTO stock_movements (product_id, order_id, delta, reason, note, created_at)
 		SELECT product_id, order_id, qty, 'return', @note, @at
 		FROM stock_reservations
 		WHERE order_id = @order AND status = 'committed'
-		ORDER BY id`, `
+		ORDER BY id`,
+		`
 		UPDATE stock_reservations SET status = 'released'
 		WHERE order_id = @order AND status = 'committed'`,
 	} {

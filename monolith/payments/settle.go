@@ -78,23 +78,30 @@ func readTry(ctx context.Context, tx *sqlx.Tx, ref string) (try, error) {
 
 // accept makes the order paid: what was reserved for it is sold.
 func accept(ctx context.Context, tx *sqlx.Tx, a try, at instant.Instant) error {
-	for _, query := range []string{`
+	for _, query := range []string{
+		`
 		UPDATE payment_attempts SET status = 'accepted', updated_at = @at
-		WHERE provider_ref = @ref`, `
+		WHERE provider_ref = @ref`,
+		`
 		UPDATE payments SET status = 'accepted', updated_at = @at
-		WHERE id = @payment`, `
+		WHERE id = @payment`,
+		`
 		UPDATE orders SET status = 'paid', updated_at = @at
-		WHERE id = @order`, `
+		WHERE id = @order`,
+		`
 		UPDATE users SET lifetime_value_cents = lifetime_value_cents + @amount
-		WHERE id = @user`, `
+		WHERE id = @user`,
+		`
 		UPDATE stock_items SET on_hand = on_hand - r.qty, reserved = reserved - r.qty, updated_at = @at
 		FROM stock_reservations r
-		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = stock_items.product_id`, `
+		WHERE r.order_id = @order AND r.status = 'held' AND r.product_id = stock_items.product_id`,
+		`
 		INSERT INTO stock_movements (product_id, order_id, delta, reason, created_at)
 		SELECT product_id, order_id, -qty, 'sale', @at
 		FROM stock_reservations
 		WHERE order_id = @order AND status = 'held'
-		ORDER BY id`, `
+		ORDER BY id`,
+		`
 		UPDATE stock_reservations SET status = 'committed'
 		WHERE order_id = @order AND status = 'held'`,
 	} {

@@ -25,24 +25,51 @@ func TestPrice(t *testing.T) {
 		want            pricing.Quote
 	}{
 		{"nothing but goods", 1000, 1, nil, pricing.Rates{}, pricing.Quote{SubtotalCents: 1000, TotalCents: 1000}},
-		{"shipping counts pieces", 1000, 3, nil, pricing.Rates{Shipping: ship},
-			pricing.Quote{SubtotalCents: 1000, ShippingCents: 650, TotalCents: 1650}},
-		{"free from the limit on", 10_000, 3, nil, pricing.Rates{Shipping: ship},
-			pricing.Quote{SubtotalCents: 10_000, TotalCents: 10_000}},
-		{"the limit is looked at after the discount", 10_000, 1, fixed(1), pricing.Rates{Shipping: ship},
-			pricing.Quote{SubtotalCents: 10_000, DiscountCents: 1, ShippingCents: 550, TotalCents: 10_549}},
-		{"half a cent of discount counts as one", 150, 1, percent(15), pricing.Rates{},
-			pricing.Quote{SubtotalCents: 150, DiscountCents: 23, TotalCents: 127}},
-		{"less than half a cent counts as none", 149, 1, percent(15), pricing.Rates{},
-			pricing.Quote{SubtotalCents: 149, DiscountCents: 22, TotalCents: 127}},
-		{"a discount is never more than the goods", 300, 1, fixed(500), pricing.Rates{},
-			pricing.Quote{SubtotalCents: 300, DiscountCents: 300}},
-		{"shipping is taxed", 1000, 1, nil, pricing.Rates{Shipping: ship, TaxBasisPoints: 1900},
-			pricing.Quote{SubtotalCents: 1000, ShippingCents: 550, TaxCents: 295, TotalCents: 1845}},
-		{"half a cent of tax counts as one", 50, 1, nil, pricing.Rates{TaxBasisPoints: 100},
-			pricing.Quote{SubtotalCents: 50, TaxCents: 1, TotalCents: 51}},
-		{"everything free", 100, 1, percent(100), pricing.Rates{TaxBasisPoints: 1900},
-			pricing.Quote{SubtotalCents: 100, DiscountCents: 100}},
+		{
+			"shipping counts pieces", 1000, 3, nil,
+			pricing.Rates{Shipping: ship},
+			pricing.Quote{SubtotalCents: 1000, ShippingCents: 650, TotalCents: 1650},
+		},
+		{
+			"free from the limit on", 10_000, 3, nil,
+			pricing.Rates{Shipping: ship},
+			pricing.Quote{SubtotalCents: 10_000, TotalCents: 10_000},
+		},
+		{
+			"the limit is looked at after the discount", 10_000, 1, fixed(1),
+			pricing.Rates{Shipping: ship},
+			pricing.Quote{SubtotalCents: 10_000, DiscountCents: 1, ShippingCents: 550, TotalCents: 10_549},
+		},
+		{
+			"half a cent of discount counts as one", 150, 1, percent(15),
+			pricing.Rates{},
+			pricing.Quote{SubtotalCents: 150, DiscountCents: 23, TotalCents: 127},
+		},
+		{
+			"less than half a cent counts as none", 149, 1, percent(15),
+			pricing.Rates{},
+			pricing.Quote{SubtotalCents: 149, DiscountCents: 22, TotalCents: 127},
+		},
+		{
+			"a discount is never more than the goods", 300, 1, fixed(500),
+			pricing.Rates{},
+			pricing.Quote{SubtotalCents: 300, DiscountCents: 300},
+		},
+		{
+			"shipping is taxed", 1000, 1, nil,
+			pricing.Rates{Shipping: ship, TaxBasisPoints: 1900},
+			pricing.Quote{SubtotalCents: 1000, ShippingCents: 550, TaxCents: 295, TotalCents: 1845},
+		},
+		{
+			"half a cent of tax counts as one", 50, 1, nil,
+			pricing.Rates{TaxBasisPoints: 100},
+			pricing.Quote{SubtotalCents: 50, TaxCents: 1, TotalCents: 51},
+		},
+		{
+			"everything free", 100, 1, percent(100),
+			pricing.Rates{TaxBasisPoints: 1900},
+			pricing.Quote{SubtotalCents: 100, DiscountCents: 100},
+		},
 	} {
 		if got := pricing.Price(c.subtotal, c.items, c.coupon, c.rates); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
