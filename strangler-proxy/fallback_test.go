@@ -117,7 +117,7 @@ func TestServiceThatIsSlow(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	t.Cleanup(func() { close(release) })
-	r := start(t, oneRoute(m.URL, s.URL, "live"))
+	r := start(t, impatient(m.URL, s.URL))
 	for _, method := range safeMethods {
 		began := time.Now()
 		served(t, r.do(method, "/s/x", nil), 200, "monolith", "timeout")
@@ -137,7 +137,7 @@ func TestServiceThatIsSlow(t *testing.T) {
 func TestSlowUploadsDoNotTimeOut(t *testing.T) {
 	t.Parallel()
 	s := newEcho(t, "s")
-	r := start(t, oneRoute(newEcho(t, "monolith").URL, s.URL, "live"))
+	r := start(t, impatient(newEcho(t, "monolith").URL, s.URL))
 	in, out := io.Pipe()
 	go func() {
 		for range 4 {

@@ -25,14 +25,14 @@ const (
 
 // A front is the handler that clients meet: it decides, forwards and reports.
 type front struct {
-	current  *atomic.Pointer[snapshot]
-	metrics  *metrics
-	forward  *httputil.ReverseProxy
-	log      *slog.Logger  // of requests; nil: none
-	stall    time.Duration // how long a client may be silent within a request
-	draining atomic.Bool
-	open     atomic.Int64 // requests being served
-	conns    atomic.Int64 // connections of clients, upgraded ones not counted
+	current   *atomic.Pointer[snapshot]
+	metrics   *metrics
+	forward   *httputil.ReverseProxy
+	log       *slog.Logger  // of requests; nil: none
+	stall     time.Duration // how long a client may be silent within a request
+	lastRound atomic.Bool   // each response ends its connection
+	open      atomic.Int64  // requests being served
+	conns     atomic.Int64  // connections of clients, upgraded ones not counted
 }
 
 func newFront(current *atomic.Pointer[snapshot], m *metrics, transport http.RoundTripper, stall time.Duration, access, errorLog *slog.Logger) *front {

@@ -71,6 +71,7 @@ type Proxy struct {
 	front    *front
 	forward  *upstream.Forwarder
 	started  time.Time
+	stopping atomic.Bool
 
 	public, private net.Listener
 
@@ -275,21 +276,23 @@ func serve(s *http.Server, l net.Listener) error {
 	return nil
 }
 
-// How the end is announced: first "Connection: close" on each response while new
-// connections are still taken, then no new ones, then time for clients with an open
-// connection to learn of it by their next request.
+// How the end goes: for the time of lastCall only /readyz says so, which lets a load
+// balancer turn away; then no connection is accepted any more, and each response ends
+// its connection, for which clients get the time of lastRound. New connections end
+// before kept ones do, because a client that lost its connection would make another.
 const (
 	lastCall  = 100 * time.Millisecond
 	lastRound = 500 * time.Millisecond
 )
 
 func (p *Proxy) drain(public *http.Server, cancelRequests context.CancelFunc) {
-	p.front.draining.Store(true)
+	p.stopping.Store(true)
 	p.opts.Log.Info("stopping", "in_flight", p.front.open.Load(), "limit", p.opts.DrainLimit.String())
 	limit, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
 	defer cancel()
 	sleep(limit, min(lastCall, p.opts.DrainLimit/2))
 	p.public.Close()
+	p.front.lastRound.Store(true)
 	round, cancelRound := context.WithTimeout(limit, lastRound)
 	defer cancelRound()
 	waitUntilZero(round, &p.front.conns)

@@ -20,14 +20,14 @@ type response struct {
 	http.ResponseWriter
 	exchange *exchange.Exchange
 	control  *http.ResponseController
-	draining *atomic.Bool
+	last     *atomic.Bool  // whether to end the connection
 	stall    time.Duration // how long a write may wait for a client that does not read
 	body     *patientBody  // nil without a request body
 	begun    bool
 }
 
 func (f *front) respond(w http.ResponseWriter, x *exchange.Exchange) *response {
-	out := &response{ResponseWriter: w, exchange: x, control: http.NewResponseController(w), draining: &f.draining, stall: f.stall}
+	out := &response{ResponseWriter: w, exchange: x, control: http.NewResponseController(w), last: &f.lastRound, stall: f.stall}
 	out.armWrite() // also for the 100 Continue that net/http writes by itself
 	return out
 }
@@ -46,7 +46,7 @@ func (w *response) WriteHeader(status int) {
 		if h := w.Header(); h["Content-Type"] == nil {
 			h["Content-Type"] = nil
 		}
-		if w.draining.Load() {
+		if w.last.Load() {
 			w.Header().Set("Connection", "close")
 		}
 	}

@@ -188,7 +188,7 @@ func startAt(t testing.TB, path string, tune ...func(*strangler.Options)) *rig {
 	})
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	r.client = &http.Client{
-		Transport: transport, Timeout: 20 * time.Second,
+		Transport: transport, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(func() { transport.CloseIdleConnections(); r.stop() })
@@ -301,7 +301,12 @@ func (b *logBuffer) String() string {
 	return b.buf.String()
 }
 
-// route is a configuration with one route for /s/** at stage.
+// oneRoute is a configuration with one route for /s/** at stage.
 func oneRoute(monolith, service, stage string) string {
-	return fmt.Sprintf("monolith: %s\nservices:\n  s: { url: %s, timeout: 400ms }\nroutes:\n  r: { match: /s/**, to: s, stage: %s }\n", monolith, service, stage)
+	return fmt.Sprintf("monolith: %s\nservices:\n  s: { url: %s }\nroutes:\n  r: { match: /s/**, to: s, stage: %s }\n", monolith, service, stage)
+}
+
+// impatient is a route that waits 400 ms for its service.
+func impatient(monolith, service string) string {
+	return strings.Replace(oneRoute(monolith, service, "live"), "to: s,", "to: s, timeout: 400ms,", 1)
 }

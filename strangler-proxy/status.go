@@ -12,7 +12,7 @@ var _ admin.Proxy = (*Proxy)(nil)
 
 // Ready implements admin.Proxy.
 func (p *Proxy) Ready() error {
-	if p.front.draining.Load() {
+	if p.stopping.Load() {
 		return errors.New("stopping")
 	}
 	return nil
@@ -24,7 +24,7 @@ func (p *Proxy) Status() admin.Status {
 	st := admin.Status{
 		Schema: 1, Version: p.opts.Version, Started: p.started,
 		Listen: p.Addr().String(), Admin: p.AdminAddr().String(),
-		Draining: p.front.draining.Load(), InFlight: p.front.open.Load(),
+		Draining: p.stopping.Load(), InFlight: p.front.open.Load(),
 		Config:   p.configStatus(s),
 		Monolith: upstreamStatus(s.config.Monolith),
 		Services: []admin.Upstream{}, Routes: []admin.Route{},
