@@ -81,7 +81,8 @@ const itemColumns = `
 	coalesce((SELECT url FROM product_images WHERE product_id = p.id ORDER BY position LIMIT 1), '') AS image_url`
 
 // boughtTogether joins the lines of orders with themselves: every order that holds
-// the product, and every other line of it.
+// the product, and every other line of it. CROSS JOIN and the plus sign keep SQLite
+// from starting with all active products.
 func (s *Store) boughtTogether(ctx context.Context, list *List, limit int) error {
 	return s.db.SelectContext(ctx, &list.Items, `
 		SELECT `+itemColumns+`, together.score, 'bought_together' AS reason
@@ -93,8 +94,8 @@ func (s *Store) boughtTogether(ctx context.Context, list *List, limit int) error
 			WHERE mine.product_id = ? AND other.product_id <> mine.product_id
 			  AND o.status IN ('paid', 'packed', 'shipped', 'delivered')
 			GROUP BY other.product_id) AS together
-		JOIN products p ON p.id = together.product_id
-		WHERE p.active = 1
+		CROSS JOIN products p ON p.id = together.product_id
+		WHERE +p.active = 1
 		ORDER BY together.score DESC, p.id
 		LIMIT ?`, list.ProductID, limit)
 }
@@ -122,7 +123,7 @@ func (s *Store) sameCategory(ctx context.Context, list *List, category int64, li
 	query, args, err := sqlx.In(`
 		SELECT `+itemColumns+`, 'same_category' AS reason
 		FROM products p
-		WHERE p.id IN (?) AND p.active = 1`, ids)
+		WHERE p.id IN (?) AND +p.active = 1`, ids)
 	if err != nil {
 		return err
 	}
