@@ -48,7 +48,7 @@ func detach(ctx context.Context, opts Options, args []string) error {
 		}
 		if err := pause(ctx); err != nil {
 			cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended by itself
-			<-ended //nolint:errcheck // it was told to
+			<-ended                             //nolint:errcheck // it was told to
 			return err
 		}
 	}
