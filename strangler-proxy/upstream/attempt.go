@@ -35,11 +35,16 @@ type answer struct {
 	failure  *Failure
 }
 
+// limitDiscard is how long the end of an answer that nobody wants is waited for.
+const limitDiscard = 50 * time.Millisecond
+
 // discard gives the connection back if little is left to read, or closes it.
 func (a answer) discard() {
 	if a.response == nil {
 		return
 	}
+	late := time.AfterFunc(limitDiscard, func() { a.response.Body.Close() })
+	defer late.Stop()
 	_, _ = io.CopyN(io.Discard, a.response.Body, 4<<10)
 	a.response.Body.Close()
 }
@@ -60,6 +65,7 @@ var (
 	errTooSlow = errors.New("the response did not begin in time")
 	errVersion = errors.New("the response is not HTTP/1")
 	errSwitch  = errors.New("the response switches to a protocol that was not asked for")
+	errStatus  = errors.New("the response has no status between 200 and 999")
 )
 
 func (a *attempt) run(transport http.RoundTripper) answer {
@@ -106,6 +112,9 @@ func (a *attempt) run(transport http.RoundTripper) answer {
 func (a *attempt) check(res *http.Response) error {
 	if res.ProtoMajor != 1 {
 		return errVersion
+	}
+	if res.StatusCode < http.StatusOK && res.StatusCode != http.StatusSwitchingProtocols {
+		return errStatus
 	}
 	asked := a.req.Header.Get("Upgrade")
 	if res.StatusCode == http.StatusSwitchingProtocols && (asked == "" || !strings.EqualFold(asked, res.Header.Get("Upgrade"))) {
