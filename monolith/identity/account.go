@@ -212,9 +212,9 @@ func (s *Store) anonymise(ctx context.Context, tx *sqlx.Tx, id int64) error {
 		  SET name = '', street = '', city = '', postal_code = '', deleted_at = coalesce(deleted_at, ?)
 		  WHERE user_id = ?`, []any{now, id}},
 		{`UPDATE users
-		  SET email = 'deleted-' || id || '@deleted.invalid', password_hash = '', name = 'Deleted customer',
+		  SET email = 'deleted-' || id || ?, password_hash = '', name = 'Deleted customer',
 		      role = 'customer', updated_at = ?, deleted_at = ?
-		  WHERE id = ?`, []any{now, now, id}},
+		  WHERE id = ?`, []any{deletedDomain, now, now, id}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
 			return err

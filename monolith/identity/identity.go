@@ -36,6 +36,9 @@ const (
 	maxFailures    = 5 // failed sign-ins of one e-mail within failureWindow
 	failureWindow  = time.Minute
 	maxFailureKeys = 10_000
+	maxEmail       = 254 // bytes
+	maxPassword    = 128 // characters
+	deletedDomain  = "@deleted.invalid"
 )
 
 // What identity refuses, ready to be shown to a client.
@@ -137,8 +140,10 @@ func checkEmail(email string) []web.Field {
 	switch {
 	case at < 1 || at == len(email)-1:
 		return []web.Field{{Name: "email", Message: "must look like name@example.org"}}
-	case len(email) > 254:
+	case len(email) > maxEmail:
 		return []web.Field{{Name: "email", Message: "must be at most 254 bytes long"}}
+	case strings.HasSuffix(email, deletedDomain):
+		return []web.Field{{Name: "email", Message: "must be an address that can get mail"}}
 	case strings.ContainsFunc(email, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 		return []web.Field{{Name: "email", Message: "must not hold spaces"}}
 	}
@@ -146,7 +151,7 @@ func checkEmail(email string) []web.Field {
 }
 
 func checkPassword(field, password string) []web.Field {
-	if n := utf8.RuneCountInString(password); n < 8 || n > 128 {
+	if n := utf8.RuneCountInString(password); n < 8 || n > maxPassword {
 		return []web.Field{{Name: field, Message: "must have 8 to 128 characters"}}
 	}
 	return nil

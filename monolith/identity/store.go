@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/jmoiron/sqlx"
@@ -98,6 +99,9 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, u *User, hash string) error {
 // or a *ThrottledError after too many failures.
 func (s *Store) Login(ctx context.Context, email, password, cartID string) (User, string, error) {
 	email = NormalEmail(email)
+	if email == "" || len(email) > maxEmail {
+		return User{}, "", ErrCredentials // no account has it: not worth a hash, nor to be remembered
+	}
 	var row struct {
 		User
 		Hash string `db:"password_hash"`
@@ -116,12 +120,17 @@ func (s *Store) Login(ctx context.Context, email, password, cartID string) (User
 	}
 	var token string
 	err = s.db.Tx(ctx, func(tx *sqlx.Tx) error {
+		var still bool
+		if err := tx.GetContext(ctx, &still, `
+			SELECT EXISTS (SELECT 1 FROM users WHERE id = ? AND password_hash = ? AND deleted_at IS NULL)`, row.ID, row.Hash); err != nil {
+			return fmt.Errorf("read password of user %d again: %w", row.ID, err)
+		}
+		if !still {
+			return ErrCredentials // changed or deleted since it was compared
+		}
 		token, err = s.signIn(ctx, tx, row.ID, cartID)
 		return err
 	})
-	if sqlite.IsForeignKey(err) {
-		return User{}, "", ErrCredentials // deleted since it was read
-	}
 	if err != nil {
 		return User{}, "", err
 	}
@@ -133,6 +142,10 @@ func (s *Store) Login(ctx context.Context, email, password, cartID string) (User
 func (s *Store) checkPassword(ctx context.Context, email, password, hash string) error {
 	if wait := s.failures.wait(email, s.now()); wait > 0 {
 		return &ThrottledError{RetryAfter: wait}
+	}
+	if utf8.RuneCountInString(password) > maxPassword { // nobody's: it must not wait for a slot in memory
+		s.failures.add(email, s.now())
+		return ErrCredentials
 	}
 	var match bool
 	err := s.withSlot(ctx, func() (err error) {
@@ -219,7 +232,7 @@ func (s *Store) SessionUser(ctx context.Context, token string) (User, bool, erro
 }
 
 // Update changes the account of u and returns it. A new password ends all of its
-// sessions but that of token.
+// sessions but that of token; a new e-mail or password ends its open resets.
 func (s *Store) Update(ctx context.Context, u User, token string, c Change) (User, error) {
 	if err := c.clean(); err != nil {
 		return User{}, err
@@ -252,6 +265,11 @@ func (s *Store) Update(ctx context.Context, u User, token string, c Change) (Use
 			return errSignIn
 		case err != nil:
 			return fmt.Errorf("update user %d: %w", u.ID, err)
+		}
+		if c.needsPassword() {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM password_resets WHERE user_id = ?`, u.ID); err != nil {
+				return fmt.Errorf("end resets of user %d: %w", u.ID, err)
+			}
 		}
 		if hash != nil {
 			if _, err := tx.ExecContext(ctx, `
