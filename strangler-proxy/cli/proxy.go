@@ -67,14 +67,16 @@ func (t *tool) runProxy(cmd *cobra.Command, f proxyFlags) error {
 	} else if err := t.mustExist(); err != nil {
 		return err
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before anybody can know that we are here
+	defer signal.Stop(hangups)
 	p, err := strangler.New(cmd.Context(), opts)
 	if err != nil {
 		return err
 	}
 	t.announce(cmd, p)
 	log.Info("listening", "listen", p.Addr().String(), "admin", p.AdminAddr().String())
-	stop := reloadOnHangup(cmd.Context(), p)
-	defer stop()
+	defer reloadOn(cmd.Context(), hangups, p)()
 	return p.Run(cmd.Context())
 }
 
@@ -121,9 +123,7 @@ func (t *tool) announce(cmd *cobra.Command, p *strangler.Proxy) {
 	fmt.Fprintf(out, "routes    %d, %d of them away from the monolith (%s)\n", len(st.Routes), live, source)
 }
 
-func reloadOnHangup(ctx context.Context, p *strangler.Proxy) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+func reloadOn(ctx context.Context, hangups <-chan os.Signal, p *strangler.Proxy) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -138,7 +138,6 @@ func reloadOnHangup(ctx context.Context, p *strangler.Proxy) (stop func()) {
 		}
 	}()
 	return func() {
-		signal.Stop(hangups)
 		cancel()
 		<-done
 	}
