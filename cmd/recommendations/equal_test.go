@@ -207,6 +207,38 @@ func TestSurvivesACutAtEveryStep(t *testing.T) {
 	}
 }
 
+// TestSurvivesACutWhileFollowing does the same to a copy that is complete: what
+// changed is read again in many requests, and each of them may fail.
+func TestSurvivesACutWhileFollowing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	c := newCustomer(t, s)
+	random := rand.New(rand.NewPCG(7, 8))
+	store := newCopy(t)
+	poll(t, newFeed(t, store, s.url))
+	for step := 1; ; step++ {
+		for range 3 {
+			c.doAnything(t, random)
+		}
+		reached := s.cutAt(step)
+		err := newFeed(t, store, s.url).Poll(t.Context())
+		if (err != nil) != reached() {
+			t.Fatalf("cut at request %d: reached %t, error %v", step, reached(), err)
+		}
+		s.broken.Store(nil)
+		if err := s.Recommendations.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("cut at request %d: %v", step, err)
+		feed := newFeed(t, store, s.url)
+		poll(t, feed)
+		requireEqual(t, s.url, serveCopy(t, store, feed), 40)
+		if err == nil {
+			return
+		}
+	}
+}
+
 // cutAt cuts off the n-th request to the read API from now and all that follow.
 func (s *shop) cutAt(n int) (reached func() bool) {
 	var count atomic.Int64
@@ -220,7 +252,7 @@ func TestCopiesAnotherDatabaseAnew(t *testing.T) {
 	first, second := newShop(t), newShop(t)
 	c := newCustomer(t, first)
 	random := rand.New(rand.NewPCG(5, 6))
-	for range 30 {
+	for range 10 {
 		c.doAnything(t, random)
 	}
 	store := newCopy(t)
