@@ -80,7 +80,7 @@ func New(db *sqlite.DB, opts Options) (*Shop, error) {
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	opts.WebhookSecret = cmp.Or(opts.WebhookSecret, DevWebhookSecret)
 	opts.InternalToken = cmp.Or(opts.InternalToken, DevInternalToken)
-	provider, err := payments.OpenFake(payments.FakeOptions{Ledger: opts.Ledger})
+	provider, err := payments.OpenFake(payments.FakeOptions{Ledger: opts.Ledger, Log: opts.Log})
 	if err != nil {
 		return nil, program.Fail(program.Usage, "give the path of a file that this user may write", "%w", err)
 	}

@@ -2,11 +2,13 @@ package payments
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -16,6 +18,7 @@ import (
 type FakeOptions struct {
 	Ledger string        // file that keeps the charges; "" keeps them in memory
 	Late   time.Duration // how long the late cards take to answer; 0 means 1 s
+	Log    *slog.Logger  // nil discards
 }
 
 // Fake is a payment provider that runs in the process and moves no money. Some card
@@ -24,9 +27,11 @@ type FakeOptions struct {
 // crashes. It is safe for concurrent use; who opens it closes it.
 type Fake struct {
 	late    time.Duration
+	log     *slog.Logger
 	wake    chan struct{} // a late answer was scheduled
 	mu      sync.Mutex
 	file    *os.File // nil: in memory
+	size    int64    // of the file's whole lines
 	entries map[string]Entry
 }
 
@@ -55,6 +60,7 @@ var trouble = map[string]struct{ status, reason, then string }{
 func OpenFake(opts FakeOptions) (*Fake, error) {
 	f := &Fake{late: opts.Late, wake: make(chan struct{}, 1), entries: map[string]Entry{}}
 	setDefault(&f.late, time.Second)
+	f.log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	if opts.Ledger == "" {
 		return f, nil
 	}
@@ -66,13 +72,10 @@ func OpenFake(opts FakeOptions) (*Fake, error) {
 	if err == nil {
 		err = file.Truncate(good)
 	}
-	if err == nil {
-		_, err = file.Seek(good, io.SeekStart)
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger %s: %w", opts.Ledger, err), file.Close())
 	}
-	f.file = file
+	f.file, f.size = file, good
 	return f, nil
 }
 
@@ -199,8 +202,12 @@ func (f *Fake) Reverse(_ context.Context, ref string, totalCents int64) error {
 	return f.write(e)
 }
 
+// ledgerRetry is the pause after the ledger could not be written.
+const ledgerRetry = 200 * time.Millisecond
+
 // Run decides the charges that are due and delivers the answers until ctx ends. An
-// answer that cannot be delivered is left to the shop's next Lookup.
+// answer that cannot be delivered is left to the shop's next Lookup; one that cannot
+// be written down is tried again.
 func (f *Fake) Run(ctx context.Context, deliver func(ctx context.Context, ref string, o Outcome) error) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -213,7 +220,8 @@ func (f *Fake) Run(ctx context.Context, deliver func(ctx context.Context, ref st
 		}
 		decided, next, err := f.decide(time.Now())
 		if err != nil {
-			return err
+			f.log.Error("decide late charges", "error", err)
+			next = ledgerRetry
 		}
 		for _, e := range decided {
 			deliver(ctx, e.Ref, e.outcome()) //nolint:errcheck // the shop asks again
@@ -237,26 +245,29 @@ func (f *Fake) decide(now time.Time) (decided []Entry, next time.Duration, err e
 		}
 		e.Status, e.Then, e.DueMillis = e.Then, "", 0
 		if err := f.write(e); err != nil {
-			return nil, 0, err
+			return decided, next, err
 		}
 		decided = append(decided, e)
 	}
 	return decided, next, nil
 }
 
-// write keeps e, on the disk first.
+// write keeps e, on the disk first. What a full disk has cut short is taken off
+// again, or else overwritten by the next line.
 func (f *Fake) write(e Entry) error {
 	if f.file != nil {
 		line, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
-		if _, err := f.file.Write(append(line, '\n')); err != nil {
-			return fmt.Errorf("write the provider's ledger: %w", err)
+		line = append(line, '\n')
+		if _, err = f.file.WriteAt(line, f.size); err == nil {
+			err = f.file.Sync()
 		}
-		if err := f.file.Sync(); err != nil {
-			return fmt.Errorf("write the provider's ledger: %w", err)
+		if err != nil {
+			return fmt.Errorf("write the provider's ledger: %w", errors.Join(err, f.file.Truncate(f.size)))
 		}
+		f.size += int64(len(line))
 	}
 	f.entries[e.Ref] = e
 	return nil
