@@ -85,7 +85,7 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, shop.Close()) }()
-	return runUntil(ctx, shop, func() error {
+	return runUntil(ctx, shop, func(ctx context.Context) error {
 		return web.Serve(ctx, f.addr, shop.Handler(), web.ServeOptions{
 			Log: log, Listener: listener,
 			Ready: func(a net.Addr) { fmt.Fprintf(stdout, "monolith ready on http://%s\n", a) },
@@ -105,13 +105,18 @@ func seedIfEmpty(ctx context.Context, db *sqlite.DB, scale int) error {
 }
 
 // runUntil runs what the shop does by itself until serve returns, so that what the
-// last requests left is still taken care of.
-func runUntil(ctx context.Context, shop *monolith.Shop, serve func() error) error {
+// last requests left is still taken care of. A shop that does nothing by itself any
+// more stops serving, too.
+func runUntil(ctx context.Context, shop *monolith.Shop, serve func(context.Context) error) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	ctx, stopServing := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- shop.Run(background) }()
-	err := serve()
+	go func() {
+		defer stopServing()
+		ended <- shop.Run(background)
+	}()
+	err := serve(ctx)
 	stop()
 	return errors.Join(err, <-ended)
 }
