@@ -69,9 +69,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Start: time.Now(), Method: r.Method, ConfigVersion: s.version,
 		ID: requestID(r.Header), ServedBy: config.ProxyName,
 	}
-	out := f.respond(w, x)
+	out := f.respond(w, r, x)
 	ended := false
-	defer func() { f.finish(s, x, ended) }()
+	defer func() {
+		f.finish(s, x, ended)
+		out.end()
+	}()
 	target, refusal := f.prepare(s, x, r)
 	if refusal != nil {
 		f.metrics.rejected.WithLabelValues(refusal.reason).Inc()
@@ -80,14 +83,16 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ended = true
 		return
 	}
+	// A copy: net/http looks at its own when it decides about the connection.
+	r = r.WithContext(exchange.With(r.Context(), x))
 	r.URL = target
 	if r.Body != http.NoBody {
 		// An upstream may answer while it still reads.
 		_ = out.control.EnableFullDuplex()
-		out.body = &patientBody{ReadCloser: r.Body, control: out.control, stall: f.stall}
+		out.body = newPatientBody(r, out.control, f.stall)
 		r.Body = out.body
 	}
-	f.forward.ServeHTTP(out, r.WithContext(exchange.With(r.Context(), x)))
+	f.forward.ServeHTTP(out, r)
 	ended = true
 }
 

@@ -11,14 +11,18 @@ import (
 // cleanRequest removes from a client's request what only the proxy may say, in every
 // spelling that some server takes for it, and every upgrade but WebSocket.
 func cleanRequest(r *http.Request, id string) {
-	for name := range r.Header {
-		if isForwardingHeader(name) {
-			delete(r.Header, name)
-		}
-	}
+	dropForwarding(r.Header)
 	r.Header["X-Request-Id"] = []string{id}
 	if up := r.Header["Upgrade"]; up != nil && (len(up) != 1 || !strings.EqualFold(up[0], "websocket")) {
 		delete(r.Header, "Upgrade")
+	}
+}
+
+func dropForwarding(h http.Header) {
+	for name := range h {
+		if isForwardingHeader(name) {
+			delete(h, name)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package strangler
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -23,11 +22,15 @@ type response struct {
 	last     *atomic.Bool  // whether to end the connection
 	stall    time.Duration // how long a write may wait for a client that does not read
 	body     *patientBody  // nil without a request body
+	interim  bool          // the client knows interim responses
 	begun    bool
 }
 
-func (f *front) respond(w http.ResponseWriter, x *exchange.Exchange) *response {
-	out := &response{ResponseWriter: w, exchange: x, control: http.NewResponseController(w), last: &f.lastRound, stall: f.stall}
+func (f *front) respond(w http.ResponseWriter, r *http.Request, x *exchange.Exchange) *response {
+	out := &response{
+		ResponseWriter: w, exchange: x, control: http.NewResponseController(w),
+		last: &f.lastRound, stall: f.stall, interim: r.ProtoAtLeast(1, 1),
+	}
 	out.armWrite() // also for the 100 Continue that net/http writes by itself
 	return out
 }
@@ -40,55 +43,41 @@ func (w *response) armWrite() { _ = w.control.SetWriteDeadline(time.Now().Add(w.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) WriteHeader(status int) {
-	if status >= 200 && !w.begun {
+	switch {
+	case status < 200:
+		if !w.interim {
+			return
+		}
+		dropOwnHeaders(w.Header())
+	case !w.begun:
 		w.begun = true
 		w.exchange.Status = status
-		if h := w.Header(); h["Content-Type"] == nil {
+		h := w.Header()
+		if h["Content-Type"] == nil {
 			h["Content-Type"] = nil
 		}
-		if w.last.Load() {
-			w.Header().Set("Connection", "close")
+		// After an early answer the rest of the body is still on its way.
+		if w.last.Load() || w.body != nil && !w.body.ended() {
+			h.Set("Connection", "close")
 		}
 	}
 	w.armWrite()
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// end leaves the connection as net/http must find it: nobody reads the request's body
+// any more, and what net/http still writes has its time.
+func (w *response) end() {
+	if w.body != nil {
+		w.body.end(w.begun)
+	}
+	w.armWrite()
+}
+
 func (w *response) Write(p []byte) (int, error) {
 	w.armWrite()
 	n, err := w.ResponseWriter.Write(p)
 	w.exchange.Bytes += int64(n)
-	return n, err
-}
-
-// A patientBody gives each read of a request's body its time: a client may be slow,
-// but not silent.
-type patientBody struct {
-	io.ReadCloser
-	control  *http.ResponseController
-	stall    time.Duration
-	deadline atomic.Int64 // of the read that waits, in Unix nanoseconds; 0 without one
-}
-
-// overdue reports whether the client was silent for too long. net/http cancels the
-// request's context before Read can return the error, so the error may come too late.
-func (b *patientBody) overdue() bool {
-	deadline := b.deadline.Load()
-	return deadline != 0 && time.Now().UnixNano() >= deadline
-}
-
-func (b *patientBody) Read(p []byte) (int, error) {
-	deadline := time.Now().Add(b.stall)
-	_ = b.control.SetReadDeadline(deadline)
-	b.deadline.Store(deadline.UnixNano())
-	n, err := b.ReadCloser.Read(p)
-	if err == nil || errors.Is(err, io.EOF) {
-		b.deadline.Store(0)
-	}
-	if errors.Is(err, io.EOF) {
-		// From here on net/http only waits for the client to leave.
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
 	return n, err
 }
 
