@@ -232,6 +232,23 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+// TestAcceptedAfterADecline: the provider changes its mind when the customer has been
+// told that nothing was taken. Then nothing must have been taken.
+func TestAcceptedAfterADecline(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, monolith.Options{})
+	order, payment := s.buy(t, lostCard)
+	ref := s.ada.Do("GET", payment, nil).Text("attempts.0.provider_ref")
+	for _, status := range []string{payments.Declined, payments.Accepted, payments.Accepted, payments.Declined} {
+		if err := s.Payments.Settle(t.Context(), ref, payments.Outcome{Status: status}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.want(t, order, "pending", payment, "declined", "reversed")
+	s.confirm(payment, goodCard).Want(t, 200)
+	s.want(t, order, "paid", payment, "accepted", "reversed", "accepted")
+}
+
 // TestAcceptedAfterAll: an answer about an attempt that was given up comes after
 // another attempt has paid.
 func TestAcceptedAfterAll(t *testing.T) {

@@ -25,7 +25,8 @@ type try struct {
 
 // Settle writes down the provider's answer about an attempt, in time or late, from
 // whatever side it comes. The same answer again changes nothing. Money accepted for
-// an order that has ended meanwhile, or for an attempt that was given up, goes back.
+// an order that has ended meanwhile, or for an attempt that was given up or declined
+// before, goes back.
 // ErrUnknownRef if there is no such attempt.
 func (s *Store) Settle(ctx context.Context, ref string, o Outcome) error {
 	if o.Status != Accepted && o.Status != Declined {
@@ -41,6 +42,9 @@ func (s *Store) Settle(ctx context.Context, ref string, o Outcome) error {
 		}
 		at := instant.From(s.now())
 		switch {
+		case a.Status == Declined && o.Status == Accepted: // it changed its mind, the customer may have, too
+			refuse = true
+			return nil
 		case a.Status != Started && a.Status != Timeout:
 			return nil
 		case o.Status == Accepted && a.Status == Started && a.Order == "pending":
@@ -155,11 +159,14 @@ func (s *Store) refuse(ctx context.Context, a try) error {
 	})
 }
 
-// close ends an open attempt without a payment, once.
+// close ends an attempt without a payment, once. One that was declined can only be
+// reversed.
 func (s *Store) close(ctx context.Context, tx *sqlx.Tx, a try, status, kind string, at instant.Instant) error {
 	res, err := tx.ExecContext(ctx, `
-		UPDATE payment_attempts SET status = ?, updated_at = ?
-		WHERE provider_ref = ? AND status IN ('started', 'timeout') AND status <> ?`, status, at, a.Ref, status)
+		UPDATE payment_attempts SET status = @status, updated_at = @at
+		WHERE provider_ref = @ref AND status <> @status
+		  AND (status IN ('started', 'timeout') OR status = 'declined' AND @status = 'reversed')`,
+		sql.Named("status", status), sql.Named("at", at), sql.Named("ref", a.Ref))
 	if err != nil {
 		return fmt.Errorf("close attempt %s: %w", a.Ref, err)
 	}
