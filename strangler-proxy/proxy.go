@@ -120,6 +120,9 @@ func (p *Proxy) bind(ctx context.Context, cfg *config.Config) error {
 	if !config.IsLoopback(private) {
 		return program.Fail(program.Usage, "use 127.0.0.1:PORT", "the admin address %s is not a loopback address: whoever reaches it controls the proxy", private)
 	}
+	if err := cfg.CheckLoops(listen, private); err != nil {
+		return program.Fail(program.Usage, "give the address of the application", "%w", err)
+	}
 	var err error
 	var lc net.ListenConfig
 	if p.public, err = lc.Listen(ctx, "tcp", listen); err != nil {
@@ -173,6 +176,9 @@ func (p *Proxy) Reload() error {
 		return errors.New("the proxy runs without a configuration file")
 	}
 	cfg, hash, err := load(p.opts.ConfigPath, p.opts.LookupEnv)
+	if err == nil {
+		err = cfg.CheckLoops(p.Addr().String(), p.AdminAddr().String())
+	}
 	p.mu.Lock()
 	known := err == nil && p.rejected == nil && hash == p.current.Load().config.Hash
 	repeated := err != nil && p.rejected != nil && err.Error() == p.rejected.Error()

@@ -188,19 +188,54 @@ func (c *checker) loops(top map[string]*yamldoc.Node, cfg *Config) {
 }
 
 func (c *checker) loop(n *yamldoc.Node, u Upstream, cfg *Config) {
+	if err := u.loop(cfg.Listen, cfg.Admin); err != nil {
+		c.add(n.Pos, "", "%v", err)
+	}
+}
+
+// CheckLoops reports an upstream that is one of the addresses where the proxy itself
+// listens: it would ask itself until nothing is left.
+func (c *Config) CheckLoops(addresses ...string) error {
+	for _, u := range append([]Upstream{c.Monolith}, c.Services...) {
+		if err := u.loop(addresses...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u Upstream) loop(addresses ...string) error {
 	for _, target := range u.URLs {
-		for _, own := range []string{cfg.Listen, cfg.Admin} {
+		for _, own := range addresses {
 			if sameAddress(own, target) {
-				c.add(n.Pos, "", "%s: %s is the proxy's own address", u.Name, target)
+				return fmt.Errorf("%s: %s is the proxy's own address", u.Name, target)
 			}
 		}
 	}
+	return nil
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 func sameAddress(listen string, u *url.URL) bool {
 	host, port, err := net.SplitHostPort(listen)
-	if err != nil || port == "0" || port != u.Port() {
+	if err != nil || port == "0" || port != portOf(u) {
 		return false
 	}
-	return host == u.Hostname() || IsLoopback(listen) && IsLoopback(u.Host)
+	own := u.Hostname()
+	return host == own || (IsLoopback(listen) || isEveryAddress(host)) && IsLoopback(net.JoinHostPort(own, port))
+}
+
+// isEveryAddress reports whether listening on host means every address of the machine.
+func isEveryAddress(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }

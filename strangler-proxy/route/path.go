@@ -84,6 +84,7 @@ type reading struct {
 	merge       bool // empty segments vanish
 	dots        bool // "." and ".." are resolved, at the end to a folder: "/a/.." is "/"
 	bare        bool // … at the end without the slash: "/a/b/.." is "/a"
+	parameters  bool // … also with parameters: "/a/..;x" is "/"
 }
 
 // readings returns the ways that can make a difference for path, the plain one first.
@@ -102,6 +103,9 @@ func readings(path string) []reading {
 	}
 	if decoded != path {
 		vary(func(r *reading) { r.decodeFirst = true })
+	}
+	if strings.Contains(decoded, ".;") {
+		vary(func(r *reading) { r.parameters = true })
 	}
 	if strings.Contains(decoded, "//") || strings.ContainsAny(decoded, `\`) || decoded != path {
 		vary(func(r *reading) { r.merge = true })
@@ -137,10 +141,22 @@ func (r reading) segments(path string) ([]string, error) {
 	if r.merge {
 		parts = mergeEmpty(parts)
 	}
+	if r.parameters {
+		cutParameters(parts)
+	}
 	if r.dots {
 		parts = resolveDots(parts, r.bare)
 	}
 	return parts, nil
+}
+
+// cutParameters makes "..;x" a dot segment, as servlet containers do.
+func cutParameters(parts []string) {
+	for i, p := range parts {
+		if bare, _, _ := strings.Cut(p, ";"); bare == "." || bare == ".." {
+			parts[i] = bare
+		}
+	}
 }
 
 // mergeEmpty drops empty segments except a trailing one, which is a trailing slash.
