@@ -38,7 +38,9 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	c.Do("GET", "/api/nothing", nil).WantError(t, 404, "not_found")
 	c.Do("GET", "/internal/nothing", nil).WantError(t, 404, "not_found")
 	c.Do("GET", "/nothing", nil).WantError(t, 404, "not_found")
-	c.Do("DELETE", "/api/products", nil).WantError(t, 405, "method_not_allowed")
+	if a := c.Do("DELETE", "/api/products", nil).WantError(t, 405, "method_not_allowed"); a.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("Allow %q", a.Header.Get("Allow"))
+	}
 	c.Do("GET", "/api/login", nil).WantError(t, 405, "method_not_allowed")
 	page := c.Do("GET", "/nothing", nil, "Accept", "text/html").Want(t, 404)
 	if !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {

@@ -95,6 +95,7 @@ func NewRouter(log *slog.Logger, health func(ctx context.Context) error, collect
 		Fail(w, r, 0, Problemf(http.StatusNotFound, "not_found", "there is nothing at %s", r.URL.Path))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		Allow(w, r)
 		Fail(w, r, 0, Problemf(http.StatusMethodNotAllowed, "method_not_allowed", "%s is not possible here", r.Method))
 	})
 	r.Get("/healthz", func(w http.ResponseWriter, r *http.Request) {

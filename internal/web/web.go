@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -116,6 +118,27 @@ func JSON(w http.ResponseWriter, status int, v any) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	w.Write(body) //nolint:errcheck // the client is gone; the server logs the request anyway
+}
+
+// Allow sets the header Allow, which a 405 must carry, to the methods that r's path
+// is routed for. HEAD goes with GET.
+func Allow(w http.ResponseWriter, r *http.Request) {
+	routing := chi.RouteContext(r.Context())
+	if routing == nil || routing.Routes == nil {
+		return
+	}
+	path := cmp.Or(r.URL.RawPath, r.URL.Path)
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if !routing.Routes.Match(chi.NewRouteContext(), method, path) {
+			continue
+		}
+		allowed = append(allowed, method)
+		if method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 }
 
 // ID returns the path parameter name as a positive row id. Anything else cannot

@@ -155,6 +155,16 @@ func TestOneErrorShapeForUnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
+func TestA405SaysWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/orders": "POST", "/orders/1": "GET, HEAD", "/healthz": "GET, HEAD"} {
+		resp, _ := do(t, "DELETE", path, "")
+		if got := resp.Header.Get("Allow"); resp.StatusCode != http.StatusMethodNotAllowed || got != want {
+			t.Errorf("%s: %d, Allow %q, want %q", path, resp.StatusCode, got, want)
+		}
+	}
+}
+
 func TestPagesAndETags(t *testing.T) {
 	t.Parallel()
 	resp, body := do(t, "GET", "/orders/49", "")

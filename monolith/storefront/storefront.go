@@ -169,6 +169,9 @@ func pageHeaders(next http.Handler) http.Handler {
 // unknown answers for an address or method there is not.
 func (s *shop) unknown(status int, code, format string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if status == http.StatusMethodNotAllowed {
+			web.Allow(w, r)
+		}
 		problem := web.Problemf(status, code, format, r.URL.Path)
 		forPrograms := strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/internal/")
 		if forPrograms || !strings.Contains(r.Header.Get("Accept"), "text/html") {
