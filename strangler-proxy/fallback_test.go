@@ -4,13 +4,17 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
 )
 
 var (
@@ -282,5 +286,67 @@ func TestFallbackCanBeNarrowed(t *testing.T) {
 	served(t, r.do("GET", "/s/x", nil), 502, "proxy", "")
 	if m.hits.Load() != 0 {
 		t.Error("the monolith was asked")
+	}
+}
+
+// However and whenever a service breaks off, a POST reaches the two sides together
+// at most once.
+func TestPostReachesAnUpstreamAtMostOnce(t *testing.T) {
+	t.Parallel()
+	var ledger sync.Map // id of a request -> *atomic.Int64
+	note := func(id string) {
+		n, _ := ledger.LoadOrStore(id, new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+	}
+	m := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		note(r.Header.Get("X-Id"))
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	t.Cleanup(m.Close)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		note(r.Header.Get("X-Id"))
+		chance := rand.IntN(6)
+		if chance > 2 {
+			_, _ = io.CopyN(io.Discard, r.Body, rand.Int64N(3000))
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		switch chance {
+		case 0, 3:
+			_ = conn.(*net.TCPConn).SetLinger(0)
+		case 1:
+			_, _ = io.WriteString(conn, "garbage\r\n\r\n")
+		case 4:
+			_, _ = io.WriteString(conn, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+		case 5:
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart")
+		}
+	}))
+	t.Cleanup(s.Close)
+	r := start(t, oneRoute(m.URL, s.URL, "live"), func(o *strangler.Options) { o.AccessLog = false })
+	var clients sync.WaitGroup
+	for c := range 8 {
+		clients.Go(func() {
+			for i := range 100 {
+				body := strings.NewReader(strings.Repeat("x", rand.IntN(3000)))
+				id := fmt.Sprintf("%d-%d", c, i)
+				_, _ = r.try("POST", "/s/x", body, "X-Id", id, "Idempotency-Key", id)
+			}
+		})
+	}
+	clients.Wait()
+	total := 0
+	ledger.Range(func(id, n any) bool {
+		total++
+		if got := n.(*atomic.Int64).Load(); got != 1 {
+			t.Errorf("POST %s was seen %d times", id, got)
+		}
+		return true
+	})
+	if total < 600 { // one that meets the end of a kept connection is seen by nobody
+		t.Errorf("only %d of 800 POSTs were seen at all", total)
 	}
 }

@@ -310,3 +310,26 @@ func oneRoute(monolith, service, stage string) string {
 func impatient(monolith, service string) string {
 	return strings.Replace(oneRoute(monolith, service, "live"), "to: s,", "to: s, timeout: 400ms,", 1)
 }
+
+// newRawLoop is an upstream that answers every request without a body with response,
+// at the least cost, and returns its url.
+func newRawLoop(t testing.TB, response string) string {
+	s := newRaw(t, func(conn net.Conn, in *bufio.Reader, _ string) {
+		_ = conn.SetDeadline(time.Time{})
+		for {
+			if _, err := io.WriteString(conn, response); err != nil {
+				return
+			}
+			for { // the next head
+				line, err := in.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if len(line) == 2 {
+					break
+				}
+			}
+		}
+	})
+	return s.url()
+}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -89,10 +90,20 @@ type countingConn struct {
 	written atomic.Int64
 }
 
+// Write counts before it writes: the answer may be here before Write has returned.
 func (c *countingConn) Write(p []byte) (int, error) {
+	c.written.Add(int64(len(p)))
 	n, err := c.Conn.Write(p)
-	c.written.Add(int64(n))
+	c.written.Add(int64(n - len(p)))
 	return n, err
+}
+
+// CloseWrite passes a half-close on, which an upgraded connection may need.
+func (c *countingConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
 }
 
 // written returns the counter of a connection that the transport handed out.
@@ -110,7 +121,7 @@ func written(conn net.Conn) *atomic.Int64 {
 func Probe(ctx context.Context, target *exchange.Target, instance int, path string) error {
 	u := *target.URLs[instance]
 	if path == "" {
-		return connect(ctx, u.Host, u.Scheme)
+		return connect(ctx, &u)
 	}
 	u.Path = path
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -130,16 +141,13 @@ func Probe(ctx context.Context, target *exchange.Target, instance int, path stri
 	return nil
 }
 
-func connect(ctx context.Context, host, scheme string) error {
-	if _, _, err := net.SplitHostPort(host); err != nil {
-		port := "80"
-		if scheme == "https" {
-			port = "443"
-		}
-		host = net.JoinHostPort(host, port)
+func connect(ctx context.Context, u *url.URL) error {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	dialer := net.Dialer{Timeout: time.Second, Control: refuseLinkLocal}
-	conn, err := dialer.DialContext(ctx, "tcp", host)
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return err
 	}
