@@ -1,7 +1,9 @@
 package orders
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -104,7 +106,12 @@ func (h handler) takeBack(w http.ResponseWriter, r *http.Request, id, userID int
 	var req struct {
 		Reason string `json:"reason"`
 	}
-	if r.ContentLength != 0 { // the reason is optional, and so is the body
+	body, err := web.ReadBody(w, r)
+	if err != nil {
+		return Order{}, err
+	}
+	if len(body) > 0 { // the reason is optional, and so is the body
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		if err := web.Decode(w, r, &req); err != nil {
 			return Order{}, err
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -350,8 +352,9 @@ func TestStates(t *testing.T) {
 	}
 	admin.Do("POST", office+"pack", nil).WantError(t, 409, "conflict")
 	admin.Do("POST", office+"ship", fields{"carrier": "", "tracking": ""}).WantError(t, 422, "invalid", "carrier", "tracking")
+	admin.Do("POST", office+"ship", fields{"carrier": " ", "tracking": strings.Repeat("ü", 101)}).WantError(t, 422, "invalid", "carrier", "tracking")
 	admin.Do("POST", office+"ship", `{`).WantError(t, 400, "malformed_json")
-	a := admin.Do("POST", office+"ship", fields{"carrier": "DHL", "tracking": "T1"}).Want(t, 200)
+	a := admin.Do("POST", office+"ship", fields{"carrier": " " + strings.Repeat("ü", 100), "tracking": "T1"}).Want(t, 200)
 	if a.Text("status") != "shipped" || a.Text("shipment.tracking") != "T1" || a.Get("shipment.delivered_at") != nil {
 		t.Errorf("shipped: %s", a.Body)
 	}
@@ -363,6 +366,7 @@ func TestStates(t *testing.T) {
 	admin.Do("POST", "/api/admin/orders/99999/pack", nil).WantError(t, 404, "not_found")
 	wantStock(t, k, pan, 9, 0)
 
+	ada.Do("POST", path+"/returns", fields{"reason": strings.Repeat("ü", 501)}).WantError(t, 422, "invalid", "reason")
 	a = ada.Do("POST", path+"/returns", fields{"reason": "too heavy"}).Want(t, 200)
 	if a.Text("status") != "refunded" || a.Text("payment.status") != "refunded" {
 		t.Errorf("returned: %s", a.Body)
@@ -378,6 +382,22 @@ func TestStates(t *testing.T) {
 	history, err := k.Orders.History(t.Context(), ada.User.ID, 10)
 	if err != nil || len(history) != 1 || history[0].Product != "Pan" || !history[0].StillSold || history[0].OwnRating != nil {
 		t.Errorf("history: %+v, %v", history, err)
+	}
+}
+
+// TestReturnWithoutAReason: the body is optional, also where its length is not
+// announced, as with a client that sends chunks.
+func TestReturnWithoutAReason(t *testing.T) {
+	t.Parallel()
+	k := shop(t, monolith.Options{})
+	ada := newBuyer(t, k, "Ada")
+	o := ada.buy(t, goodCard, k.Product(k.Category("kitchen"), "Pan", 2000, 10))
+	r := httptest.NewRequestWithContext(t.Context(), "POST", orderPath(o)+"/returns", io.MultiReader())
+	r.AddCookie(&http.Cookie{Name: "session", Value: ada.Cookie("session")})
+	w := httptest.NewRecorder()
+	k.Handler().ServeHTTP(w, r)
+	if w.Code != http.StatusConflict { // it has not been delivered, but it was understood
+		t.Errorf("status %d: %s", w.Code, w.Body)
 	}
 }
 

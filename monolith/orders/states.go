@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -34,6 +36,7 @@ func (s *Store) Pack(ctx context.Context, actorID, id int64) (Order, error) {
 
 // Ship notes that an order is on its way with a carrier.
 func (s *Store) Ship(ctx context.Context, actorID, id int64, carrier, tracking string) (Order, error) {
+	carrier, tracking = strings.TrimSpace(carrier), strings.TrimSpace(tracking)
 	if err := checkParcel(carrier, tracking); err != nil {
 		return Order{}, err
 	}
@@ -50,10 +53,10 @@ func (s *Store) Ship(ctx context.Context, actorID, id int64, carrier, tracking s
 
 func checkParcel(carrier, tracking string) error {
 	var fields []web.Field
-	if carrier == "" || len(carrier) > 100 {
+	if carrier == "" || utf8.RuneCountInString(carrier) > 100 {
 		fields = append(fields, web.Field{Name: "carrier", Message: "must have 1 to 100 characters"})
 	}
-	if tracking == "" || len(tracking) > 100 {
+	if tracking == "" || utf8.RuneCountInString(tracking) > 100 {
 		fields = append(fields, web.Field{Name: "tracking", Message: "must have 1 to 100 characters"})
 	}
 	return web.Invalid(fields...)
@@ -102,8 +105,8 @@ func (s *Store) cancel(ctx context.Context, actorID, id, userID int64, from []st
 // Return takes the goods of one of the user's own delivered orders back and refunds
 // it.
 func (s *Store) Return(ctx context.Context, id, userID int64, reason string) (Order, error) {
-	if len(reason) > 500 {
-		return Order{}, web.Invalid(web.Field{Name: "reason", Message: "must have at most 500 bytes"})
+	if utf8.RuneCountInString(reason) > 500 {
+		return Order{}, web.Invalid(web.Field{Name: "reason", Message: "must have at most 500 characters"})
 	}
 	o, err := s.move(ctx, userID, id, userID, move{
 		from: []string{Delivered}, to: Refunded, detail: reason,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -87,8 +88,8 @@ func (h handler) refund(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, http.StatusBadRequest, err)
 		return
 	}
-	if len(req.Reason) > 500 {
-		web.Fail(w, r, 0, web.Invalid(web.Field{Name: "reason", Message: "must have at most 500 bytes"}))
+	if utf8.RuneCountInString(req.Reason) > 500 {
+		web.Fail(w, r, 0, web.Invalid(web.Field{Name: "reason", Message: "must have at most 500 characters"}))
 		return
 	}
 	user, _ := identity.Current(r.Context())
