@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -86,7 +87,7 @@ func cookieValue(r *http.Request, name string) string {
 // localPath returns next if it leads to a page of this shop, otherwise fallback: a
 // link to the login page must not send people elsewhere.
 func localPath(next, fallback string) string {
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || !utf8.ValidString(next) {
 		return fallback
 	}
 	for _, c := range next {

@@ -11,7 +11,8 @@ import (
 	"github.com/stranglerfig/toolkit/monolith/identity"
 )
 
-// readForm reads the body of a form post, at most web.MaxBody long.
+// readForm reads the body of a form post, at most web.MaxBody long. Its texts become
+// valid UTF-8, as those in JSON do.
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, web.MaxBody)
 	err := r.ParseForm()
@@ -22,8 +23,16 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return web.Problemf(http.StatusBadRequest, "bad_request", "the form cannot be read")
 	}
+	for _, values := range r.PostForm {
+		for i, text := range values {
+			values[i] = strings.ToValidUTF8(text, replacement)
+		}
+	}
 	return nil
 }
+
+// replacement stands for bytes that are no UTF-8.
+const replacement = "\uFFFD"
 
 // number reads a whole number from a form.
 func number(form url.Values, name string) (int64, error) {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const hostile = `"><script>alert('x')</script><b onclick="x">&amp;`
@@ -42,6 +43,27 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	clean(t, "register", guest.refused("/register", []string{"email", hostile, "password", "x", "name", hostile}))
 	guest.login("admin@shop.example", "admin-password")
 	clean(t, "admin", guest.get("/admin/products?q="+query).body)
+}
+
+// Bytes that are no UTF-8 must not get into the database, for JSON and the services
+// would show other texts than the pages do.
+func TestBrokenTextIsMended(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	v := s.visitor(t)
+	const broken = "a\xff\xfeb"
+	v.to("/", "/register", "name", broken, "email", "eve@example.org", "password", "a long password")
+	v.to("/account", "/account/addresses", "name", broken, "street", broken, "city", broken, "postal_code", "1", "country", "US")
+	for _, path := range []string{"/account", "/?q=" + url.QueryEscape(broken), "/login?next=/" + url.QueryEscape(broken), "/" + url.PathEscape(broken)} {
+		if body := v.get(path).body; !utf8.ValidString(body) {
+			t.Errorf("%s is not UTF-8", path)
+		}
+	}
+	var names []string
+	must(t, s.DB.Select(&names, `SELECT name FROM users WHERE email = 'eve@example.org' UNION ALL SELECT street FROM addresses WHERE city LIKE 'a%b'`))
+	if len(names) != 2 || names[0] != "a\uFFFDb" || names[1] != "a\uFFFDb" {
+		t.Errorf("kept: %q", names)
+	}
 }
 
 // clean fails if a page holds markup that somebody has sent in, or any script or

@@ -166,7 +166,7 @@ func (s *shop) render(w http.ResponseWriter, status int, page string, v view) er
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write(body.Bytes()) //nolint:errcheck // the client is gone; the server logs the request anyway
+	w.Write(bytes.ToValidUTF8(body.Bytes(), []byte(replacement))) //nolint:errcheck // the client is gone; the server logs the request anyway
 	return nil
 }
 
