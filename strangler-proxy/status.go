@@ -97,8 +97,13 @@ func next(st admin.Status) []string {
 // changes lists what a reload altered, one short text each, for the log.
 func changes(before, after *config.Config) []string {
 	texts := []string{}
+	olds, kept := map[string]*config.Route{}, map[string]bool{}
+	for i := range before.Routes {
+		olds[before.Routes[i].Name] = &before.Routes[i]
+	}
 	for _, r := range after.Routes {
-		old := before.Route(r.Name)
+		old := olds[r.Name]
+		kept[r.Name] = true
 		switch {
 		case old == nil:
 			texts = append(texts, fmt.Sprintf("%s: new, %s", r.Name, r.Stage))
@@ -109,7 +114,7 @@ func changes(before, after *config.Config) []string {
 		}
 	}
 	for _, r := range before.Routes {
-		if after.Route(r.Name) == nil {
+		if !kept[r.Name] {
 			texts = append(texts, r.Name+": removed")
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,10 +47,12 @@ func SetStage(path, name, stage string, dryRun bool, opts Options) (Change, erro
 		_, err = edit(source)
 		return change, err
 	}
-	if err := yamldoc.Update(path, edit); err != nil {
-		return change, err
+	err = yamldoc.Update(path, edit)
+	var explained *program.Error
+	if err != nil && !errors.Is(err, yamldoc.ErrChanged) && !errors.As(err, &explained) {
+		err = program.Fail(program.Usage, "give a file that can be changed with --config", "%w", err)
 	}
-	return change, nil
+	return change, err
 }
 
 func stageRemedy(stage string) string {

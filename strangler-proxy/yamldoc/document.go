@@ -20,7 +20,7 @@ import (
 // keep a hostile file from using up memory, stack or, in the parser, time.
 const (
 	LimitBytes = 1 << 20
-	limitLines = 40_000
+	limitLines = 50_000
 	limitNodes = 1 << 20
 	limitDepth = 64
 )

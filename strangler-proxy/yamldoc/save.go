@@ -15,14 +15,19 @@ var ErrChanged = errors.New("the file was changed by someone else meanwhile")
 // ReadFile reads a file of at most LimitBytes; a larger one is an error, found
 // without reading it whole.
 func ReadFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil {
+		switch {
+		case info.IsDir():
+			return nil, fmt.Errorf("%s is a directory", path)
+		case !info.Mode().IsRegular(): // opening a pipe would block
+			return nil, fmt.Errorf("%s is not a regular file: it could not be read again and again", path)
+		}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory", path)
-	}
 	source, err := io.ReadAll(io.LimitReader(f, LimitBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -44,6 +49,10 @@ func Replace(path string, before, after []byte) error {
 	info, err := os.Stat(target)
 	if err != nil {
 		return err
+	}
+	if info.Mode().Perm()&0o222 == 0 {
+		// A rename would not mind, but the owner's wish is clear.
+		return fmt.Errorf("%s: %w: the file is read-only", path, os.ErrPermission)
 	}
 	temp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	if err != nil {

@@ -1,0 +1,78 @@
+//go:build unix
+
+package strangler_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+)
+
+const oneMore = "services: { s: http://127.0.0.1:2 }\nroutes:\n  a: { match: /a, to: s, stage: monolith }\n"
+
+// What is no file to edit is refused with one clear line, at once and unchanged.
+func TestSetStageOnWhatCannotBeChanged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	source := header + "monolith: http://127.0.0.1:1\n" + oneMore
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(at("read-only"), []byte(source), 0o444))
+	must(os.Symlink("nowhere", at("dangling")))
+	must(os.Mkdir(at("folder"), 0o700))
+	must(os.WriteFile(at("huge"), make([]byte, yamldoc.LimitBytes+1), 0o600))
+	must(syscall.Mkfifo(at("pipe"), 0o600))
+	for name, want := range map[string]string{
+		"read-only": "is read-only", "dangling": "no such file", "missing": "no such file", "folder": "is a directory",
+		"huge": "larger than", "pipe": "not a regular file",
+	} {
+		_, err := config.SetStage(at(name), "a", "live", false, config.Options{})
+		if program.Code(err) != program.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: code %d, %v", name, program.Code(err), err)
+		}
+	}
+	if after, err := os.ReadFile(at("read-only")); err != nil || string(after) != source {
+		t.Errorf("the read-only file became %q %v", after, err)
+	}
+	if _, err := strangler.New(t.Context(), strangler.Options{ConfigPath: at("pipe")}); program.Code(err) != program.Usage {
+		t.Errorf("a proxy from a pipe: %v", err)
+	}
+	var problems *yamldoc.ProblemsError
+	must(os.WriteFile(at("empty"), nil, 0o600))
+	if _, err := config.SetStage(at("empty"), "a", "live", false, config.Options{}); !errors.As(err, &problems) {
+		t.Errorf("empty: %v", err)
+	}
+}
+
+// Ten thousand routes, four lines each, are accepted and found.
+func TestManyRoutes(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(header + "monolith: http://127.0.0.1:1\nservices: { s: http://127.0.0.1:2 }\nroutes:\n")
+	for i := range 10_000 {
+		fmt.Fprintf(&b, "  r%d:\n    match: GET /api/things%d/{id}\n    to: s\n    stage: live\n", i, i)
+	}
+	cfg, _, err := config.Parse("c.yaml", []byte(b.String()), config.Options{})
+	if err != nil {
+		t.Fatalf("%.300v", err)
+	}
+	for _, i := range []int{0, 4999, 9999} {
+		r, err := cfg.Table.Find("GET", fmt.Sprintf("/api/things%d/7", i))
+		if err != nil || r == nil || r.Name != fmt.Sprintf("r%d", i) {
+			t.Errorf("route %d: %v %v", i, r, err)
+		}
+	}
+}
