@@ -6,6 +6,8 @@ import (
 	"context"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/stranglerfig/toolkit/internal/demo"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/cli"
@@ -13,8 +15,13 @@ import (
 
 func main() {
 	os.Exit(program.Run("strangler", os.Stderr, func(ctx context.Context) error {
-		root := cli.New("strangler", cli.Options{LookupEnv: os.LookupEnv})
-		root.AddCommand(demo.Command())
-		return cli.Execute(ctx, root, os.Args[1:])
+		return cli.Execute(ctx, root(), os.Args[1:])
 	}))
+}
+
+// root is the command with everything below it.
+func root() *cobra.Command {
+	root := cli.New("strangler", cli.Options{LookupEnv: os.LookupEnv})
+	root.AddCommand(demo.Command())
+	return root
 }

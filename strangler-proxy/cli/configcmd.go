@@ -17,7 +17,7 @@ import (
 )
 
 func (t *tool) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration", Args: cobra.ArbitraryArgs, RunE: group}
+	cmd := newGroup("config", "Check and show the configuration")
 	cmd.AddCommand(t.configCheck(), t.configShow())
 	return cmd
 }

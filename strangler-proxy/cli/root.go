@@ -101,6 +101,15 @@ func (t *tool) prepare(cmd *cobra.Command) error {
 	return bad
 }
 
+// onlyGroup annotates commands that only hold others.
+const onlyGroup = "group"
+
+func newGroup(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: group, Annotations: map[string]string{onlyGroup: "yes"},
+	}
+}
+
 // group is what a command does that only holds others.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -13,7 +13,7 @@ import (
 )
 
 func (t *tool) routeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "route", Short: "Show, explain and move routes", Args: cobra.ArbitraryArgs, RunE: group}
+	cmd := newGroup("route", "Show, explain and move routes")
 	cmd.AddCommand(t.routeList(), t.routeShow(), t.routeSet(), t.routeExplain())
 	return cmd
 }

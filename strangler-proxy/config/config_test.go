@@ -123,6 +123,30 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// docs/reference/config.md is what Reference prints; -update rewrites it.
+func TestReferenceIsCurrent(t *testing.T) {
+	t.Parallel()
+	const page = "../../docs/reference/config.md"
+	if *update {
+		if err := os.WriteFile(page, []byte(config.Reference()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(page); err != nil || string(have) != config.Reference() {
+		t.Errorf("%s is out of date (%v): go test ./strangler-proxy/config -update", page, err)
+	}
+}
+
+// The example on the page is a good file.
+func TestReferenceExample(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(config.Reference(), "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if _, err := parse(example, config.Options{}); err != nil || !found {
+		t.Errorf("%v\n%s", err, example)
+	}
+}
+
 func TestUnsetVariablesMayBeAllowed(t *testing.T) {
 	t.Parallel()
 	const source = "version: 1\nmonolith: ${URL}\nservices: {s: \"${OTHER}\"}\nroutes:\n  a: { match: /a, to: s, stage: live }\n"

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference is the page that describes the configuration file, in Markdown, printed
+// from the lists that the checker uses.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	for _, s := range Sections() {
+		title := "`" + s.Path + "`"
+		if s.Path == "" {
+			title = "Top level"
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n", title)
+		if s.Doc != "" {
+			fmt.Fprintf(&b, "%s\n\n", s.Doc)
+		}
+		b.WriteString("| key | value | default | |\n| --- | --- | --- | --- |\n")
+		for _, k := range s.Keys {
+			value := k.Default
+			switch {
+			case k.Required:
+				value = "required"
+			case value != "" && !strings.ContainsAny(value, "` '"):
+				value = "`" + value + "`"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Type, value, k.Doc)
+		}
+	}
+	b.WriteString(referenceTail)
+	return b.String()
+}
+
+const referenceHead = `# The configuration file
+
+<!-- Printed from the lists that the checker uses: go test ./strangler-proxy/config -update -->
+
+The smallest useful file:
+
+` + "```yaml" + `
+version: 1
+monolith: http://127.0.0.1:9000
+services:
+  orders: http://127.0.0.1:9008
+routes:
+  orders-read: { match: GET /orders/**, to: orders, stage: monolith }
+` + "```" + `
+
+Moving the route means changing one word, by hand or with ` + "`strangler route set orders-read live`" + `, which changes
+that line and keeps every other byte. A running proxy follows within a second and loses no request; open streams
+stay where they are. A bad file is reported with line and column, and the last good one stays in use.
+
+## Keys
+
+Keys that are not listed here are errors, and so are keys that stand twice. A duration has a unit: ` + "`500ms`, `10s`, `2m`" + `.
+A text may hold ` + "`${NAME}`, `${NAME:-default}` or `${NAME:?message}`" + ` for an environment variable of the proxy.
+In a mapping written with braces, a text that holds ` + "`{ } [ ]`" + ` or a comma needs quotes:
+` + "`{ match: \"GET /orders/{id}\", … }`" + `. The file may have 1 MiB and 40,000 lines.
+`
+
+const referenceTail = `
+## Which route a request takes
+
+1. Routes match whole paths, segment by segment: ` + "`/orders`" + ` matches neither ` + "`/ordersX` nor `/orders/`" + `. ` + "`{id}`" + ` stands for one
+   segment that is not empty, ` + "`**`" + ` for any number: ` + "`/orders/**` matches `/orders`, `/orders/` and `/orders/7/items`" + `.
+2. Of the routes that match, the more specific path wins. Paths are compared segment by segment from the left: a
+   literal beats ` + "`{id}`" + `, which beats ` + "`**`" + `.
+3. On the same path, a route with the request's method beats one without a method. A ` + "`GET`" + ` route answers ` + "`HEAD`" + ` too,
+   unless the same path has a ` + "`HEAD`" + ` route.
+4. The order in the file never matters. Two routes that match the same requests are an error that names both.
+5. A request that no route matches goes to the monolith; it is reported as route ` + "`default`" + `.
+
+` + "`strangler route explain GET /orders/7`" + ` says who wins and why.
+
+The bytes of path and query are forwarded as they came. A path that servers read in different ways (encoded
+slashes, dot segments, backslashes, empty segments) is answered 400 and never forwarded if another reading selects
+another route; encoded control bytes and a raw ` + "`#`" + ` are refused always.
+
+## When the monolith answers in place of a service
+
+Only at stage ` + "`live`" + `, never after a byte of the service's response has gone to the client, and never when a request that
+changes something might be done twice:
+
+| what happened | GET, HEAD, OPTIONS | other methods | ` + "`X-Strangler-Fallback`" + ` |
+| --- | --- | --- | --- |
+| the service cannot be reached, nothing was sent | monolith | monolith | ` + "`connect_refused`, `connect_timeout`, `connect_dns`, `connect_failed`" + ` |
+| it broke off before its response began | monolith | 502 | ` + "`reset`" + ` |
+| it answered something that is not HTTP | monolith | 502 | ` + "`bad_response`" + ` |
+| its response did not begin in time | monolith | 504 | ` + "`timeout`" + ` |
+| it answered 502, 503 or 504 | monolith | its answer | ` + "`status_503`" + ` |
+| it answered 501: it did nothing | monolith | monolith if there is no body, else its answer | ` + "`status_501`" + ` |
+
+A request body is not kept: once a byte of it was read for the service, the monolith cannot get it. A service's
+response to a reading request of at most 16 KiB with a ` + "`Content-Length`" + ` is held until it is complete, so that a
+truncated one can be replaced; a larger one that breaks off reaches the client broken off.
+
+## Headers
+
+| header | to the application | to the client |
+| --- | --- | --- |
+| ` + "`Host`" + ` | the client's | |
+| ` + "`X-Forwarded-For`, `-Host`, `-Proto`" + ` | the client's address, its ` + "`Host`, `http`" + `; what a client sends is dropped, with ` + "`Forwarded`, `X-Real-Ip` and every `X-Forwarded-…`" + ` | |
+| ` + "`X-Request-Id`" + ` | the client's, if it has at most 64 letters, digits, ` + "`-`, `_`, `.`" + `; else a new one | the same |
+| ` + "`X-Strangler-Served-By`" + ` | | ` + "`monolith`, the service's name, or `proxy`" + ` when nobody could answer |
+| ` + "`X-Strangler-Route`" + ` | | the route's name or ` + "`default`" + ` |
+| ` + "`X-Strangler-Fallback`" + ` | | why the monolith answered in place of the service |
+
+Hop-by-hop headers end at the proxy, both ways. The only protocol a connection may switch to is WebSocket.
+
+## Limits
+
+Headers 64 KiB (else 431), URL 16 KiB (else 414), 10 s for a request's head, 1 minute without a byte within a request
+(else 408), 2 minutes for an idle connection, 1 s to connect to an upstream, 256 KiB for the head of its response.
+Bodies have no limit and are never kept.
+`
