@@ -71,11 +71,14 @@ CREATE TABLE products (
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL
 );
-CREATE INDEX products_category ON products (active, category_id, id);
 CREATE INDEX products_name ON products (active, name COLLATE NOCASE, id);
 CREATE INDEX products_price ON products (active, price_cents, id);
 CREATE INDEX products_rating ON products (active, rating_avg DESC, rating_count DESC, id);
 CREATE INDEX products_newest ON products (active, created_at DESC, id DESC);
+CREATE INDEX products_category_name ON products (active, category_id, name COLLATE NOCASE, id);
+CREATE INDEX products_category_price ON products (active, category_id, price_cents, id);
+CREATE INDEX products_category_rating ON products (active, category_id, rating_avg DESC, rating_count DESC, id);
+CREATE INDEX products_category_newest ON products (active, category_id, created_at DESC, id DESC);
 
 CREATE TABLE product_images (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
