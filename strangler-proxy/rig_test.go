@@ -46,7 +46,7 @@ type echoed struct {
 func newEcho(t testing.TB, name string) *echo {
 	e := &echo{name: name}
 	e.Server = httptest.NewServer(http.HandlerFunc(e.serve))
-	t.Cleanup(e.Server.Close)
+	t.Cleanup(e.Close)
 	return e
 }
 

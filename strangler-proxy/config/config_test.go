@@ -194,8 +194,11 @@ func TestSetStage(t *testing.T) {
 	}
 	reset()
 	for _, bad := range [][3]string{
-		{"aa", "live", `no route "aa"; did you mean "a"?`}, {"a", "liv", `did you mean "live"?`}, {"a", "canary 5%", "not supported by this version yet"},
-		{"b", "live", "has no service"}, {"a", "live now", "nothing may follow"},
+		{"aa", "live", `no route "aa"; did you mean "a"?`},
+		{"a", "liv", `did you mean "live"?`},
+		{"a", "canary 5%", "not supported by this version yet"},
+		{"b", "live", "has no service"},
+		{"a", "live now", "nothing may follow"},
 	} {
 		if _, err := config.SetStage(path, bad[0], bad[1], false, config.Options{}); err == nil || !strings.Contains(err.Error(), bad[2]) || content() != before {
 			t.Errorf("%v: %v", bad, err)

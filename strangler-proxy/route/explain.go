@@ -1,6 +1,7 @@
 package route
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -67,7 +68,7 @@ func methodRank(r *Route, method string) int {
 
 func why(r, winner *Route, method string) string {
 	if r == winner {
-		if r.Match.Method == "GET" && method == "HEAD" {
+		if r.Match.Method == http.MethodGet && method == http.MethodHead {
 			return "it is the most specific match (a GET route answers HEAD too)"
 		}
 		return "it is the most specific match"
@@ -95,7 +96,7 @@ func kindWord(k segmentKind) string {
 }
 
 func (t Template) matchesMethod(method string) bool {
-	return t.Method == "" || t.Method == method || t.Method == "GET" && method == "HEAD"
+	return t.Method == "" || t.Method == method || t.Method == http.MethodGet && method == http.MethodHead
 }
 
 func (t Template) matchesPath(path []string) bool {

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -167,7 +168,7 @@ func pick(routes []*Route, method string) *Route {
 		switch {
 		case r.Match.Method == method:
 			return r
-		case r.Match.Method == "GET" && method == "HEAD":
+		case r.Match.Method == http.MethodGet && method == http.MethodHead:
 			forHead = r
 		case r.Match.Method == "": // the last of them
 			if forHead != nil {
