@@ -87,13 +87,14 @@ func (t *tool) prepare(cmd *cobra.Command) error {
 	var bad error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		variable := "STRANGLER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value, set := t.lookup(variable)
-		if f.Changed || !set || bad != nil {
+		value, _ := t.lookup(variable)
+		if f.Changed || value == "" || bad != nil {
 			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
 			bad = program.Fail(program.Usage, "", "environment variable %s: %w", variable, err)
 		}
+		f.Changed = false // it stands for a default: what the command line says comes first
 	})
 	if bad == nil && t.output != "table" && t.output != "json" {
 		bad = program.Fail(program.Usage, "use table or json", "unknown output format %q", t.output)
