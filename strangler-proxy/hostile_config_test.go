@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stranglerfig/toolkit/internal/program"
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
@@ -54,6 +56,50 @@ func TestSetStageOnWhatCannotBeChanged(t *testing.T) {
 	must(os.WriteFile(at("empty"), nil, 0o600))
 	if _, err := config.SetStage(at("empty"), "a", "live", false, config.Options{}); !errors.As(err, &problems) {
 		t.Errorf("empty: %v", err)
+	}
+}
+
+// A file that is emptied and then written line by line is taken over whole: no
+// request meets a configuration that is neither the old one nor the new one.
+func TestTornWrites(t *testing.T) {
+	t.Parallel()
+	m, s := newEcho(t, "monolith"), newEcho(t, "s")
+	config := func(stage string) string {
+		return fmt.Sprintf("monolith: %s\nservices: { s: \"%s\" }\nroutes:\n  a: { match: /a, to: s, stage: %s }\n  b: { match: /b, to: s, stage: live }\n", m.URL, s.URL, stage)
+	}
+	r := start(t, config("live"))
+	stop := make(chan struct{})
+	var prober sync.WaitGroup
+	prober.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if got, err := r.try("GET", "/b", nil); err != nil || got.saw.Server != "s" {
+				t.Errorf("in between, %q answered (%v)", got.saw.Server, err)
+				return
+			}
+		}
+	})
+	for _, stage := range []string{"monolith", "live"} {
+		f, err := os.Create(r.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(header + config(stage)) {
+			_, _ = f.WriteString(line)
+			time.Sleep(100 * time.Millisecond) // the writer is slow; nothing waits for it
+		}
+		f.Close()
+		want := map[string]string{"monolith": "monolith", "live": "s"}[stage]
+		await(t, "the new stage", func() bool { return r.do("GET", "/a", nil).saw.Server == want })
+	}
+	close(stop)
+	prober.Wait()
+	if v := r.status().Config.Version; v != 3 {
+		t.Errorf("two changes made configuration %d", v)
 	}
 }
 

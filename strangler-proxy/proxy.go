@@ -259,7 +259,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	watch, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	if p.opts.ConfigPath != "" {
-		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, check: func() { _ = p.Reload() }}
+		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, torn: p.looksTorn, check: func() { _ = p.Reload() }}
 		running.Go(func() { w.run(watch) })
 	}
 	var err error

@@ -30,13 +30,19 @@ func load(path string, lookup func(string) (string, bool)) (cfg *config.Config, 
 type watcher struct {
 	path  string
 	every time.Duration
-	check func() // called when the content may have changed
+	torn  func() bool // whether the content looks as if its writer were not done
+	check func()      // called when the content may have changed
 	log   *slog.Logger
 }
 
-// settle is how long a file must stay as it is before it counts as written. It keeps
-// a half-written file, which may even be valid, from being taken over.
-const settle = 40 * time.Millisecond
+// How long a file must stay as it is before it counts as written. That keeps a
+// half-written file, which may even be valid, from being taken over. One that looks
+// torn gets more time, but not so much that a change takes effect after two seconds.
+const (
+	settle      = 40 * time.Millisecond
+	settleTorn  = 400 * time.Millisecond
+	settleLimit = 1200 * time.Millisecond
+)
 
 // run blocks until ctx ends.
 func (w *watcher) run(ctx context.Context) {
@@ -58,18 +64,52 @@ func (w *watcher) run(ctx context.Context) {
 		if now == last {
 			continue
 		}
-		for range 25 { // an endless writer is looked at after a second
-			before := now
-			if !sleep(ctx, settle) {
-				return
-			}
-			if now = w.fingerprint(); now == before {
-				break
-			}
+		if last = w.settled(ctx, now); ctx.Err() != nil {
+			return
 		}
-		last = now
 		w.check()
 	}
+}
+
+// settled waits until the file stays as it is and returns its fingerprint. It does not
+// wait for an endless writer.
+func (w *watcher) settled(ctx context.Context, now string) string {
+	limit := time.Now().Add(settleLimit)
+	changed := time.Now()
+	for time.Now().Before(limit) && sleep(ctx, settle) {
+		before := now
+		if now = w.fingerprint(); now != before {
+			changed = time.Now()
+			continue
+		}
+		if time.Since(changed) >= settleTorn || !w.torn() {
+			break
+		}
+	}
+	return now
+}
+
+// looksTorn reports whether the file could be the beginning of one that is still being
+// written: it is bad, ends within a line or lacks what is in use.
+func (p *Proxy) looksTorn() bool {
+	source, err := yamldoc.ReadFile(p.opts.ConfigPath)
+	if err != nil || len(source) == 0 || source[len(source)-1] != '\n' {
+		return true
+	}
+	cfg, _, err := config.Parse(p.opts.ConfigPath, source, config.Options{LookupEnv: p.opts.LookupEnv})
+	if err != nil {
+		return true
+	}
+	there := map[string]bool{}
+	for _, r := range cfg.Routes {
+		there[r.Name] = true
+	}
+	for _, r := range p.current.Load().config.Routes {
+		if !there[r.Name] {
+			return true
+		}
+	}
+	return false
 }
 
 // fingerprint is the content's hash, or the reason why there is none.
