@@ -8,6 +8,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"sort"
 	"time"
@@ -29,9 +30,12 @@ type Step struct {
 }
 
 // Up brings the database of owner (a folder of this package, "monolith" say) to
-// the newest schema. A database that is newer than this program is refused and
-// left as it is.
+// the newest schema. A database of another owner or program, or one that is newer
+// than this program, is refused and left as it is.
 func Up(ctx context.Context, db *sql.DB, owner string) error {
+	if err := refuseForeign(ctx, db, owner); err != nil {
+		return err
+	}
 	p, err := provider(db, owner)
 	if err != nil {
 		return err
@@ -41,6 +45,9 @@ func Up(ctx context.Context, db *sql.DB, owner string) error {
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate %s: %w", owner, err)
+	}
+	if _, err := db.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, mark(owner))); err != nil {
+		return fmt.Errorf("mark the database of %s: %w", owner, err)
 	}
 	return nil
 }
@@ -90,6 +97,29 @@ func provider(db *sql.DB, owner string) (*goose.Provider, error) {
 	return p, nil
 }
 
+// mark is what stands in the header of a database of owner, as its application id.
+func mark(owner string) int64 { return int64(crc32.ChecksumIEEE([]byte("strangler "+owner)) >> 1) }
+
+// refuseForeign keeps programs from making their tables among those of another one.
+// Names that begin with an underscore belong to tools, which may come first.
+func refuseForeign(ctx context.Context, db *sql.DB, owner string) error {
+	var id int64
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return fmt.Errorf("read whose database it is: %w", err)
+	}
+	var tables, migrated int
+	if err := db.QueryRowContext(ctx, `
+		SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0)
+		FROM sqlite_master
+		WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE '\_%' ESCAPE '\'`).Scan(&tables, &migrated); err != nil {
+		return fmt.Errorf("read whose database it is: %w", err)
+	}
+	if id == mark(owner) || id == 0 && (tables == 0 || migrated > 0) {
+		return nil
+	}
+	return program.Fail(program.Usage, "give the path of another file", "it is not a database of the %s: %w", owner, ErrForeign)
+}
+
 func refuseNewer(ctx context.Context, p *goose.Provider, owner string) error {
 	current, target, err := p.GetVersions(ctx)
 	if err != nil {
@@ -101,6 +131,9 @@ func refuseNewer(ctx context.Context, p *goose.Provider, owner string) error {
 	return program.Fail(program.Usage, "run the program version that made it, or restore an older copy",
 		"the %s database has schema version %d, this program knows %d: %w", owner, current, target, ErrNewer)
 }
+
+// ErrForeign reports a database of another owner or program.
+var ErrForeign = errors.New("it belongs to another program")
 
 // ErrNewer reports a database whose schema is newer than this program.
 var ErrNewer = errors.New("schema is newer than the program")

@@ -96,6 +96,47 @@ func TestUpRefusesANewerSchema(t *testing.T) {
 	}
 }
 
+func TestUpRefusesTheDatabaseOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, make := range map[string]func(db *sqlite.DB) error{
+		"the recommendations'": func(db *sqlite.DB) error { return migrations.Up(t.Context(), db.Writer(), "recommendations") },
+		"a stranger's": func(db *sqlite.DB) error {
+			_, err := db.Writer().Exec(`CREATE TABLE bookmarks (url TEXT)`)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			if err := make(db); err != nil {
+				t.Fatal(err)
+			}
+			before := schema(t, db)
+			err := migrations.Up(t.Context(), db.Writer(), "monolith")
+			if !errors.Is(err, migrations.ErrForeign) || program.Code(err) != program.Usage {
+				t.Errorf("error %v with code %d; want ErrForeign and %d", err, program.Code(err), program.Usage)
+			}
+			if after := schema(t, db); !slices.Equal(before, after) {
+				t.Errorf("the refused Up changed the schema to %q", after)
+			}
+		})
+	}
+}
+
+// Tools such as the split keep tables of their own, which may be there first; and a
+// first migration that was killed before the mark goes on.
+func TestUpGoesOn(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	for _, before := range []string{`CREATE TABLE _strangler_owner (table_name TEXT)`, `PRAGMA application_id = 0`, `SELECT 1`} {
+		if _, err := db.Writer().Exec(before); err != nil {
+			t.Fatal(err)
+		}
+		if err := migrations.Up(t.Context(), db.Writer(), "monolith"); err != nil {
+			t.Errorf("after %s: %v", before, err)
+		}
+	}
+}
+
 // owners says to whom each table of the shop will belong once it is taken apart.
 var owners = map[string][]string{
 	"identity":        {"users", "sessions", "addresses", "password_resets"},
