@@ -74,6 +74,9 @@ func seedCommand() *cobra.Command {
 			if scale < 1 { // 0 would be the library's default
 				return usage(fmt.Errorf("--scale %d: must be at least 1", scale))
 			}
+			if err := (seed.Options{Scale: scale}).Check(); err != nil {
+				return err
+			}
 			db, err := open(cmd.Context(), path)
 			if err != nil {
 				return err
@@ -160,7 +163,7 @@ func open(ctx context.Context, path string) (*sqlite.DB, error) {
 		return nil, err
 	}
 	if err := migrations.Up(ctx, db.Writer(), owner); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(sqlite.Explain(path, err), db.Close())
 	}
 	return db, nil
 }

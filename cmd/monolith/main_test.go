@@ -120,6 +120,9 @@ func TestBadCommandLine(t *testing.T) {
 		{[]string{"migrate", "--status"}, []string{"var/monolith.db", "monolith migrate"}},
 		{[]string{"seed", "--scale", "0"}, []string{"--scale 0"}},
 		{[]string{"seed", "--scale", "-1"}, []string{"--scale -1"}},
+		{[]string{"seed", "--scale", "201"}, []string{"scale 201", "1 to 200"}},
+		{[]string{"serve", "--addr", "127.0.0.1:0", "--seed-scale", "201"}, []string{"scale 201", "1 to 200"}},
+		{[]string{"serve", "--addr", "127.0.0.1:0", "--seed-scale", "-1"}, []string{"scale -1", "1 to 200"}},
 	} {
 		wantRefusal(t, dir, test.args, test.words...)
 	}
@@ -147,6 +150,29 @@ func TestBadDatabase(t *testing.T) {
 		} {
 			wantRefusal(t, "", args, words...)
 		}
+	}
+	wantEmpty(t, filepath.Dir(sink))
+}
+
+// A database that is whole, but another program's, stays as it is.
+func TestDatabaseOfAnother(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "bookmarks.db")
+	db := open(t, path)
+	if _, err := db.Writer().Exec(`CREATE TABLE bookmarks (url TEXT)`); err != nil {
+		t.Fatal(err)
+	}
+	sink := filepath.Join(t.TempDir(), "n.jsonl")
+	for _, args := range [][]string{
+		{"serve", "--addr", "127.0.0.1:0", "--db", path, "--notifications", sink, "--seed-scale", "1"},
+		{"migrate", "--db", path},
+		{"seed", "--db", path},
+	} {
+		wantRefusal(t, "", args, path, "another program", "another file")
+	}
+	var tables int
+	if err := db.Get(&tables, `SELECT count(*) FROM sqlite_master`); err != nil || tables != 1 {
+		t.Errorf("%d tables, %v", tables, err)
 	}
 	wantEmpty(t, filepath.Dir(sink))
 }

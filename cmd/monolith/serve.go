@@ -57,6 +57,9 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := (seed.Options{Scale: f.seedScale}).Check(); err != nil {
+		return err
+	}
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // not set by GOMEMLIMIT
 		debug.SetMemoryLimit(heapLimit)
 	}

@@ -181,7 +181,7 @@ func open(ctx context.Context, path string) (*sqlite.DB, error) {
 		return nil, err
 	}
 	if err := migrations.Up(ctx, db.Writer(), owner); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(sqlite.Explain(path, err), db.Close())
 	}
 	return db, nil
 }

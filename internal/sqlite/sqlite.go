@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -62,7 +63,7 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	writer.SetMaxOpenConns(1)
 	if err := probe(ctx, writer); err != nil {
 		writer.Close()
-		return nil, explain(path, err)
+		return nil, Explain(path, err)
 	}
 	readers, err := pool(path, opts, true)
 	if err != nil {
@@ -74,7 +75,7 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err := readers.PingContext(ctx); err != nil {
 		writer.Close()
 		readers.Close()
-		return nil, explain(path, err)
+		return nil, Explain(path, err)
 	}
 	return &DB{DB: readers, writer: writer}, nil
 }
@@ -127,11 +128,26 @@ func checkPath(path string) error {
 	return nil
 }
 
-func explain(path string, err error) error {
+// Explain names the file and the remedy for an error of preparing a database for use:
+// opening it, or bringing it to the newest schema. An error that has a remedy keeps
+// it.
+func Explain(path string, err error) error {
+	var known *program.Error
+	if errors.As(err, &known) {
+		return fmt.Errorf("database %s: %w", path, err)
+	}
 	var e driver.Error
 	remedy := "check that the file is a SQLite database and that this user may write it"
 	if errors.As(err, &e) {
 		switch e.Code {
+		case driver.ErrFull:
+			remedy = "make room on the disk"
+		case driver.ErrIoErr:
+			if e.SystemErrno == syscall.ENOSPC {
+				remedy = "make room on the disk"
+			}
+		case driver.ErrCorrupt:
+			remedy = "the file is damaged: restore a copy of it, or give another path"
 		case driver.ErrBusy, driver.ErrLocked:
 			remedy = "another program holds its lock: end that program or wait, then try again"
 		case driver.ErrNotADB:

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,5 +176,26 @@ func TestConstraintKinds(t *testing.T) {
 		if err := exec(t, db, c.query); !c.is(err) {
 			t.Errorf("%s: %v is not of the expected kind", c.query, err)
 		}
+	}
+}
+
+func TestExplainAFullDisk(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Writer().Exec(`PRAGMA max_page_count = 1`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Writer().Exec(`CREATE TABLE t (a)`)
+	if err == nil {
+		t.Fatal("there was room")
+	}
+	err = sqlite.Explain(path, fmt.Errorf("migrate: %w", err))
+	if program.Code(err) != program.Usage || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("exit %d: %v", program.Code(err), err)
 	}
 }

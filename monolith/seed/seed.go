@@ -24,14 +24,22 @@ type Options struct {
 	Now   func() time.Time // the past ends at the beginning of its day (UTC); nil means time.Now
 }
 
+// Check names what is wrong with the options, if anything.
+func (o Options) Check() error {
+	if o.Scale < 0 || o.Scale > 200 {
+		return program.Fail(program.Usage, "give a scale from 1 to 200", "seed: scale %d", o.Scale)
+	}
+	return nil
+}
+
 // Run fills db, whose schema must be up to date, in one transaction. It fails with
 // ErrNotEmpty, and changes nothing, if there is anybody or anything in the shop.
 func Run(ctx context.Context, db *sqlite.DB, opts Options) error {
+	if err := opts.Check(); err != nil {
+		return err
+	}
 	if opts.Scale == 0 {
 		opts.Scale = 1
-	}
-	if opts.Scale < 1 || opts.Scale > 200 {
-		return program.Fail(program.Usage, "give a scale from 1 to 200", "seed: scale %d", opts.Scale)
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
