@@ -350,3 +350,32 @@ func TestPostReachesAnUpstreamAtMostOnce(t *testing.T) {
 		t.Errorf("only %d of 800 POSTs were seen at all", total)
 	}
 }
+
+// An upstream that has ended a kept connection, as many do after a few idle seconds,
+// costs no write its answer.
+func TestWritesSurviveEndedConnections(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{}, 10)
+	s := newRaw(t, func(conn net.Conn, in *bufio.Reader, head string) {
+		if strings.Contains(head, "Content-Length: 8") {
+			_, _ = io.CopyN(io.Discard, in, 8)
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		conn.Close()
+		ended <- struct{}{}
+	})
+	r := start(t, oneRoute(deadURL(t), s.url(), "live"))
+	for range 50 {
+		for _, method := range []string{"POST", "PUT", "GET"} {
+			var body io.Reader
+			if method != "GET" {
+				body = strings.NewReader("the body")
+			}
+			served(t, r.do(method, "/s/x", body), 200, "s", "")
+			<-ended
+		}
+	}
+	if n := len(s.requests()); n != 150 {
+		t.Errorf("the service saw %d requests, want 150", n)
+	}
+}

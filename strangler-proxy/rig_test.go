@@ -45,10 +45,12 @@ type echoed struct {
 
 func newEcho(t testing.TB, name string) *echo {
 	e := &echo{name: name}
-	e.Server = httptest.NewServer(http.HandlerFunc(e.serve))
+	e.start()
 	t.Cleanup(e.Close)
 	return e
 }
+
+func (e *echo) start() { e.Server = httptest.NewServer(http.HandlerFunc(e.serve)) }
 
 // serve answers with what it was asked; the query may ask for a status.
 func (e *echo) serve(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -54,6 +53,7 @@ type Failure struct {
 	Reason  string // one word, for header, log and metric
 	Sent    bool   // the upstream may have seen a part of the request
 	Timeout bool
+	Stale   bool // the request came to a kept connection that had ended; another may do
 	Err     error
 }
 
@@ -73,7 +73,7 @@ func (a *attempt) run(transport http.RoundTripper) answer {
 	a.cancel = cancel
 	a.clock = startClock(a.timeout, func() { cancel(errTooSlow) })
 	out := a.req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { a.sent.begin(info.Conn) },
+		GotConn: func(info httptrace.GotConnInfo) { a.sent.begin(info.Conn, info.Reused, !safe(a.req.Method)) },
 	}))
 	target := *a.req.URL
 	target.Scheme, target.Host = a.url.Scheme, a.url.Host
@@ -179,7 +179,7 @@ func (u *upgraded) CloseWrite() error {
 }
 
 func (a *attempt) classify(ctx context.Context, err error) *Failure {
-	f := &Failure{Err: err, Sent: a.sent.any()}
+	f := &Failure{Err: err, Sent: a.sent.any(), Stale: a.sent.stale()}
 	var dial *net.OpError
 	var dns *net.DNSError
 	if a.body != nil {
@@ -220,31 +220,4 @@ func isReset(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) || errors.As(err, &op) ||
 		err.Error() == "http: server closed idle connection"
-}
-
-// sentBytes watches the connections that the transport uses for one attempt.
-type sentBytes struct {
-	counter atomic.Pointer[atomic.Int64]
-	before  atomic.Int64
-	earlier atomic.Bool // a connection before the present one has taken bytes
-}
-
-func (s *sentBytes) begin(conn net.Conn) {
-	if s.counter.Load() != nil && s.any() {
-		s.earlier.Store(true)
-	}
-	counter := written(conn)
-	if counter == nil {
-		s.earlier.Store(true) // unknown connection: assume the worst
-		return
-	}
-	s.before.Store(counter.Load())
-	s.counter.Store(counter)
-}
-
-func (s *sentBytes) connected() bool { return s.counter.Load() != nil || s.earlier.Load() }
-
-func (s *sentBytes) any() bool {
-	counter := s.counter.Load()
-	return s.earlier.Load() || counter != nil && counter.Load() > s.before.Load()
 }

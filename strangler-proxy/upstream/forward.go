@@ -54,21 +54,31 @@ func settle(x *exchange.Exchange, side string, a answer) (*http.Response, error)
 	return nil, &Error{Side: side, Failure: *a.failure, Before: x.Fallback}
 }
 
-// ask tries the instances of target in turn until one takes the request.
+// ask tries the instances of target in turn until one takes the request. Kept
+// connections that had ended say nothing about an instance: it is tried again.
 func (f *Forwarder) ask(req *http.Request, target *exchange.Target, timeout time.Duration, body *body, hold int64) answer {
-	first := target.Next()
-	for i := 0; ; i++ {
+	first, instance, stale := target.Next(), 0, 0
+	for {
 		a := attempt{
-			req: req, url: target.URLs[(first+i)%len(target.URLs)],
+			req: req, url: target.URLs[(first+instance)%len(target.URLs)],
 			timeout: timeout, body: body.open(), hold: hold,
 		}
 		result := a.run(f.transport)
-		last := i+1 == len(target.URLs)
-		if result.failure == nil || last || result.failure.Sent || !body.untouched() || req.Context().Err() != nil {
+		switch {
+		case result.failure == nil, result.failure.Sent, !body.untouched(), req.Context().Err() != nil:
 			return result
+		case result.failure.Stale && stale < limitStale:
+			stale++
+		case instance+1 == len(target.URLs):
+			return result
+		default:
+			instance++
 		}
 	}
 }
+
+// limitStale is how many ended connections one request may come to; each is dropped.
+const limitStale = 16
 
 // safe reports whether a method only reads.
 func safe(method string) bool {

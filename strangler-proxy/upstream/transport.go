@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,7 +53,7 @@ func New(opts Options) *Forwarder {
 			if err != nil {
 				return nil, err
 			}
-			return &countingConn{Conn: conn}, nil
+			return &watchedConn{Conn: conn}, nil
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    3 * time.Second,
@@ -79,40 +78,6 @@ var errLinkLocal = errors.New("link-local addresses are never connected to")
 func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Unmap().IsLinkLocalUnicast() {
 		return fmt.Errorf("%s: %w", address, errLinkLocal)
-	}
-	return nil
-}
-
-// A countingConn knows how many bytes were written to it, which is how a failed
-// attempt learns whether the upstream can have seen any of the request.
-type countingConn struct {
-	net.Conn
-	written atomic.Int64
-}
-
-// Write counts before it writes: the answer may be here before Write has returned.
-func (c *countingConn) Write(p []byte) (int, error) {
-	c.written.Add(int64(len(p)))
-	n, err := c.Conn.Write(p)
-	c.written.Add(int64(n - len(p)))
-	return n, err
-}
-
-// CloseWrite passes a half-close on, which an upgraded connection may need.
-func (c *countingConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Close()
-}
-
-// written returns the counter of a connection that the transport handed out.
-func written(conn net.Conn) *atomic.Int64 {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	if c, ok := conn.(*countingConn); ok {
-		return &c.written
 	}
 	return nil
 }
