@@ -66,9 +66,10 @@ func (b *patientBody) read(p []byte, deadline time.Time) (int, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		dropForwarding(b.request.Trailer)
-		b.atEnd.Store(true)
-		// From here on net/http only waits for the client to leave.
+		// From here on net/http only waits for the client to leave, and sets its own
+		// deadlines: this is the last one of ours, so it comes before atEnd.
 		_ = b.control.SetReadDeadline(time.Time{})
+		b.atEnd.Store(true)
 	case err != nil:
 		b.failed = true
 	}

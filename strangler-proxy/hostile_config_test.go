@@ -52,6 +52,10 @@ func TestSetStageOnWhatCannotBeChanged(t *testing.T) {
 	if _, err := strangler.New(t.Context(), strangler.Options{ConfigPath: at("pipe")}); program.Code(err) != program.Usage {
 		t.Errorf("a proxy from a pipe: %v", err)
 	}
+	must(os.WriteFile(at("steering"), []byte("version: 1\x1b[2J\n"), 0o600))
+	if _, err := config.SetStage(at("steering"), "a", "live", false, config.Options{}); err == nil || strings.ContainsRune(err.Error(), 0x1b) {
+		t.Errorf("escape codes go to the terminal: %q", err)
+	}
 	var problems *yamldoc.ProblemsError
 	must(os.WriteFile(at("empty"), nil, 0o600))
 	if _, err := config.SetStage(at("empty"), "a", "live", false, config.Options{}); !errors.As(err, &problems) {

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Problem is one thing that is wrong, and where.
@@ -69,7 +71,7 @@ func (e *ProblemsError) OneLine(i int) string {
 const limitExcerpt = 160 // characters of a source line that are shown
 
 func (e *ProblemsError) excerpt(i int) string {
-	line, column := []rune(e.lines[i]), e.Problems[i].Pos.Column
+	line, column := []rune(strings.Map(visible, e.lines[i])), e.Problems[i].Pos.Column
 	if len(line) > limitExcerpt {
 		from := max(0, min(column-limitExcerpt/2, len(line)-limitExcerpt))
 		line, column = line[from:from+limitExcerpt], column-from
@@ -87,6 +89,14 @@ func (e *ProblemsError) excerpt(i int) string {
 		pad = append(pad, ' ')
 	}
 	return fmt.Sprintf("\n  %s | %s\n  %s | %s^", number, string(line), strings.Repeat(" ", len(number)), string(pad))
+}
+
+// visible keeps a hostile file from steering the terminal that shows its lines.
+func visible(r rune) rune {
+	if r != '\t' && (unicode.IsControl(r) || r == 0xFEFF) {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // Nearest returns the candidate that word is most likely a misspelling of, or "".
