@@ -53,6 +53,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if errors.As(err, &max) {
 		return nil, tooLarge
 	}
+	if errors.Is(err, errBusy) {
+		return nil, Problemf(http.StatusServiceUnavailable, "unavailable", "%v; try again in a moment", err)
+	}
 	if err != nil {
 		return nil, Problemf(http.StatusBadRequest, "bad_request", "the body ended early")
 	}

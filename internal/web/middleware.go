@@ -83,14 +83,14 @@ func SecureHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// NewRouter returns a router with Observe, SecureHeaders, GET /healthz and
-// /metrics, and JSON answers for unknown paths and methods. The collectors are the
-// program's own metrics.
+// NewRouter returns a router with Observe, SecureHeaders, a bound for the memory that
+// bodies take, GET /healthz and /metrics, and JSON answers for unknown paths and
+// methods. The collectors are the program's own metrics.
 func NewRouter(log *slog.Logger, health func(ctx context.Context) error, collectors ...prometheus.Collector) chi.Router {
 	metrics := newMetrics()
 	metrics.registry.MustRegister(collectors...)
 	r := chi.NewRouter()
-	r.Use(withRouteContext, Observe(log, metrics), SecureHeaders)
+	r.Use(withRouteContext, Observe(log, metrics), SecureHeaders, boundBodies())
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, 0, Problemf(http.StatusNotFound, "not_found", "there is nothing at %s", r.URL.Path))
 	})
