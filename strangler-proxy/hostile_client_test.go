@@ -31,6 +31,21 @@ func TestDotsWithParametersAreDots(t *testing.T) {
 	}
 }
 
+// A path that must be read in many ways cannot be so deep that reading it costs much.
+func TestDeepPaths(t *testing.T) {
+	t.Parallel()
+	m := newEcho(t, "monolith")
+	r := start(t, "monolith: "+m.URL+"\nroutes:\n  a: { match: \"/a/{x}/**\", stage: monolith }\n")
+	for unit, want := range map[string]int{"/x": 200, "/%2e;": 400, "/a%5c": 400, "//": 400, "/.;\\%2f": 400, "/%20": 400} {
+		if got := r.do("GET", "/a/b"+strings.Repeat(unit, 10_000/len(unit)), nil); got.StatusCode != want {
+			t.Errorf("%s: %d", unit, got.StatusCode)
+		}
+		if got := r.do("GET", "/a/b"+strings.Repeat(unit, 60), nil); got.StatusCode != 200 {
+			t.Errorf("60 times %s: %d", unit, got.StatusCode)
+		}
+	}
+}
+
 // What a request's headers may not say, its trailers may not say either.
 func TestForwardingHeadersInTrailers(t *testing.T) {
 	t.Parallel()

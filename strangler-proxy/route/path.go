@@ -10,6 +10,7 @@ var (
 	ErrControlByte   = errors.New("the path holds a control byte")
 	ErrBadEscape     = errors.New("the path holds a broken percent-encoding")
 	ErrNotAbsolute   = errors.New("the path does not start with a slash")
+	ErrTooDeep       = errors.New("the path has too many segments for one with encoded bytes, dots or empty segments")
 	ErrAmbiguousPath = errors.New("the path can be read in two ways that belong to different routes")
 )
 
@@ -74,6 +75,14 @@ func unhex(c byte) byte {
 		return c - 'a' + 10
 	}
 	return c - 'A' + 10
+}
+
+// limitReadSegments is how deep a path may be that must be read in several ways: each
+// way costs time for every segment, and no honest path comes near.
+const limitReadSegments = 256
+
+func countSegments(decoded string) int {
+	return strings.Count(decoded, "/") + strings.Count(decoded, `\`)
 }
 
 // A reading is one way in which a server behind the proxy might understand a path.

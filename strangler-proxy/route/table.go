@@ -98,8 +98,12 @@ func (t *Table) Find(method, path string) (*Route, error) {
 
 // findInAllReadings refuses a path whose readings select different routes.
 func (t *Table) findInAllReadings(method, path string) (*Route, error) {
-	if _, err := decode(path); err != nil {
+	decoded, err := decode(path)
+	if err != nil {
 		return nil, err
+	}
+	if countSegments(decoded) > limitReadSegments {
+		return nil, ErrTooDeep
 	}
 	var found *Route
 	for i, reading := range readings(path) {
