@@ -379,7 +379,7 @@ func TestStates(t *testing.T) {
 	if v := value(k, ada); v != 0 {
 		t.Errorf("lifetime value %d after the refund", v)
 	}
-	history, err := k.Orders.History(t.Context(), ada.User.ID, 10)
+	history, err := k.Orders.History(t.Context(), ada.User.ID, web.Paging{Page: 1, PerPage: 10})
 	if err != nil || len(history) != 1 || history[0].Product != "Pan" || !history[0].StillSold || history[0].OwnRating != nil {
 		t.Errorf("history: %+v, %v", history, err)
 	}

@@ -154,16 +154,15 @@ func (s *Store) Events(ctx context.Context, id, userID int64) ([]Event, error) {
 	return list, nil
 }
 
-// History returns the newest lines that the user has bought, with what they are
-// worth to the history page.
-func (s *Store) History(ctx context.Context, userID int64, limit int) ([]Bought, error) {
+// History returns the lines of the orders on a page of List, in its order, with what
+// they are worth to the history page.
+func (s *Store) History(ctx context.Context, userID int64, p web.Paging) ([]Bought, error) {
 	var list []Bought
 	if err := s.db.SelectContext(ctx, &list, `
 		SELECT order_id, status, created_at, product_id, product, qty, unit_price_cents, still_sold, own_rating
 		FROM v_order_history
-		WHERE user_id = ?
-		ORDER BY order_id DESC, product_id
-		LIMIT ?`, userID, limit); err != nil {
+		WHERE order_id IN (SELECT id FROM orders WHERE user_id = ? ORDER BY id DESC LIMIT ? OFFSET ?)
+		ORDER BY order_id DESC, product_id`, userID, p.PerPage, p.Offset()); err != nil {
 		return nil, fmt.Errorf("read history of user %d: %w", userID, err)
 	}
 	return list, nil

@@ -12,10 +12,7 @@ import (
 	"github.com/stranglerfig/toolkit/monolith/payments"
 )
 
-const (
-	ordersPerPage = 20
-	linesPerOrder = 10 // that the history page reads ahead for each order
-)
+const ordersPerPage = 20
 
 func isCode(err error, code string) bool {
 	var p *web.Problem
@@ -49,7 +46,7 @@ func (s *shop) history(w http.ResponseWriter, r *http.Request) error {
 	if page.List, err = s.Orders.List(ctx, id, paging); err != nil {
 		return err
 	}
-	bought, err := s.Orders.History(ctx, id, linesPerOrder*(paging.Offset()+len(page.List.Items)))
+	bought, err := s.Orders.History(ctx, id, paging)
 	if err != nil {
 		return err
 	}
