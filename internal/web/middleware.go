@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -45,13 +46,22 @@ func Observe(log *slog.Logger, metrics *Metrics) func(http.Handler) http.Handler
 				took := time.Since(start)
 				pattern := chi.RouteContext(ctx).RoutePattern()
 				metrics.observe(r.Method, pattern, ww.Status(), took)
-				reqLog.Info("request", "method", r.Method, "path", r.URL.Path, "route", pattern,
+				reqLog.Info("request", "method", r.Method, "path", loggedPath(r), "route", pattern,
 					"status", ww.Status(), "bytes", ww.BytesWritten(), "duration_ms", float64(took.Microseconds())/1000)
 			}()
 			defer answerPanic(ww, r)
 			next.ServeHTTP(ww, r)
 		})
 	}
+}
+
+// loggedPath is the path of r for a log. Where it holds a secret, which is named token
+// in the route, it is only the route: logs are read by more people than secrets are for.
+func loggedPath(r *http.Request) string {
+	if route := chi.RouteContext(r.Context()); route != nil && strings.Contains(route.RoutePattern(), "{token}") {
+		return route.RoutePattern()
+	}
+	return r.URL.Path
 }
 
 // answerPanic turns a panic into a 500; where a part of the answer is out already,

@@ -73,7 +73,7 @@ func Fail(w http.ResponseWriter, r *http.Request, status int, err error) {
 		detail.Message = err.Error()
 	}
 	if status >= 500 && !errors.Is(err, context.Canceled) {
-		Log(r.Context()).Error("request failed", "method", r.Method, "path", r.URL.Path, "status", status, "error", err)
+		Log(r.Context()).Error("request failed", "method", r.Method, "path", loggedPath(r), "status", status, "error", err)
 	}
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", "no-store")

@@ -193,6 +193,19 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
+func TestTokensAreNotLogged(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	r := web.NewRouter(slog.New(slog.NewTextHandler(&log, nil)), func(context.Context) error { return nil })
+	r.Post("/resets/{token}", func(w http.ResponseWriter, r *http.Request) {
+		web.Fail(w, r, http.StatusInternalServerError, errors.New("no luck"))
+	})
+	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", "/resets/s3cret", nil))
+	if strings.Contains(log.String(), "s3cret") || strings.Count(log.String(), "path=/resets/{token}") != 2 {
+		t.Errorf("log:\n%s", &log)
+	}
+}
+
 func TestMetricsLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	h := router(t)
