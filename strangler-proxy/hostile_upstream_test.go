@@ -132,6 +132,25 @@ func TestInterimResponsesAreKeptFromHTTP10(t *testing.T) {
 	}
 }
 
+// The client is told once to go on, by whomever.
+func TestContinueIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	m := newRaw(t, func(conn net.Conn, in *bufio.Reader, _ string) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
+		_, _ = io.CopyN(io.Discard, in, 5)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	})
+	r := start(t, "monolith: "+m.url()+"\n")
+	for range 50 {
+		for expect, want := range map[string]int{"Expect: 100-continue\r\n": 1, "": 0} {
+			answer := r.send("POST / HTTP/1.1\r\nHost: h\r\n" + expect + "Content-Length: 5\r\nConnection: close\r\n\r\n12345")
+			if n := strings.Count(answer, "HTTP/1.1 100"); !strings.HasSuffix(answer, "\r\n\r\nok") || n > want {
+				t.Fatalf("%q: %q", expect, answer)
+			}
+		}
+	}
+}
+
 // An answer that comes before the body was sent reaches the client, who may still be sending.
 func TestEarlyAnswersReachTheClient(t *testing.T) {
 	t.Parallel()

@@ -45,8 +45,8 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *response) WriteHeader(status int) {
 	switch {
 	case status < 200:
-		if !w.interim {
-			return
+		if !w.interim || status == http.StatusContinue {
+			return // net/http says 100 by itself when the upstream wants the body
 		}
 		dropOwnHeaders(w.Header())
 	case !w.begun:
