@@ -18,6 +18,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/stranglerfig/toolkit/internal/filelock"
 	"github.com/stranglerfig/toolkit/internal/shoptest"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
@@ -175,6 +176,22 @@ func TestDatabaseOfAnother(t *testing.T) {
 		t.Errorf("%d tables, %v", tables, err)
 	}
 	wantEmpty(t, filepath.Dir(sink))
+}
+
+// A second monolith on one database would deliver twice and charge on its own book.
+func TestSecondMonolithOnOneDatabase(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	ledger, err := os.Create(path + ".ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	if err := filelock.Exclusive(ledger); err != nil { // as the first one does
+		t.Fatal(err)
+	}
+	wantRefusal(t, "", []string{"serve", "--addr", "127.0.0.1:0", "--db", path, "--notifications", path + ".jsonl"},
+		path+".ledger", "another process", "stop the other monolith")
 }
 
 func TestUnreadableDatabase(t *testing.T) {

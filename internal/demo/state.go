@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/filelock"
 	"github.com/stranglerfig/toolkit/internal/instant"
 	"github.com/stranglerfig/toolkit/internal/program"
 )
@@ -45,10 +45,10 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, program.Fail(program.Usage, "give a folder that can be written with --dir", "lock the demo's folder: %w", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = filelock.Exclusive(file)
 	for try := 0; err != nil && try < 5; try++ { // "demo status" holds it for a moment to look
 		time.Sleep(20 * time.Millisecond)
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err = filelock.Exclusive(file)
 	}
 	if err != nil {
 		file.Close()
@@ -72,8 +72,8 @@ func locked(dir string) (bool, error) {
 		return false, fmt.Errorf("look for a running demo: %w", err)
 	}
 	defer file.Close()
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = filelock.Shared(file)
+	if errors.Is(err, filelock.ErrHeld) {
 		return true, nil
 	}
 	if err != nil {

@@ -12,6 +12,9 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/stranglerfig/toolkit/internal/filelock"
+	"github.com/stranglerfig/toolkit/internal/program"
 )
 
 // FakeOptions tune a Fake. The zero value is fit for the demo, without a ledger.
@@ -67,6 +70,10 @@ func OpenFake(opts FakeOptions) (*Fake, error) {
 	file, err := os.OpenFile(opts.Ledger, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the provider's ledger: %w", err)
+	}
+	if err := filelock.Exclusive(file); err != nil {
+		return nil, errors.Join(program.Fail(program.Usage, "stop the other monolith, or give this one a database and a ledger of its own",
+			"ledger %s: %w", opts.Ledger, err), file.Close())
 	}
 	good, err := readLedger(file, f.entries)
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/filelock"
 	"github.com/stranglerfig/toolkit/monolith/payments"
 )
 
@@ -161,7 +162,7 @@ func TestLedgerSurvivesACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The provider is killed in the middle of a line: nobody closes it.
+	// The provider is killed in the middle of a line; what it had open, the system closes.
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +171,10 @@ func TestLedgerSurvivesACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	file.Close()
+	if _, err := payments.OpenFake(payments.FakeOptions{Ledger: path}); !errors.Is(err, filelock.ErrHeld) {
+		t.Errorf("a second provider on the ledger of a living one: %v, want ErrHeld", err)
+	}
+	f.Close()
 	again := openFake(t, payments.FakeOptions{Ledger: path})
 	if o, err := again.Lookup(t.Context(), "two"); o.Status != payments.Accepted || err != nil {
 		t.Errorf("a charge from before the crash: %+v, %v", o, err)
