@@ -321,8 +321,10 @@ func TestSeedOnlyOnce(t *testing.T) {
 
 func TestVersionAndCompletion(t *testing.T) {
 	t.Parallel()
-	if stdout, _, code := run(t, "", "version"); code != 0 || !strings.HasPrefix(stdout, "monolith ") {
-		t.Errorf("exit %d: %s", code, stdout)
+	for _, args := range []string{"version", "--version"} {
+		if stdout, _, code := run(t, "", args); code != 0 || !strings.HasPrefix(stdout, "monolith ") {
+			t.Errorf("%s: exit %d: %s", args, code, stdout)
+		}
 	}
 	if stdout, _, code := run(t, "", "completion", "bash"); code != 0 || !strings.Contains(stdout, "monolith") {
 		t.Errorf("exit %d: %s", code, stdout)

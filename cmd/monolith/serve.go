@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/service"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/internal/web"
 	"github.com/stranglerfig/toolkit/monolith"
@@ -69,7 +70,7 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	}
 	defer listener.Close()
 	warnOfDefaults(log, listener.Addr(), f)
-	db, err := open(ctx, f.db)
+	db, err := service.Open(ctx, owner, f.db, defaultDB)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	if err := seedIfEmpty(ctx, db, f.seedScale); err != nil {
 		return err
 	}
-	if err := makeDefaultFolder(f.sink, defaultSink); err != nil {
+	if err := service.MakeDefaultFolder(f.sink, defaultSink); err != nil {
 		return err
 	}
 	shop, err := monolith.New(db, monolith.Options{

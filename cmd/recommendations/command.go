@@ -3,12 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,9 +14,8 @@ import (
 
 	"github.com/stranglerfig/toolkit/extracted/recommendations"
 	"github.com/stranglerfig/toolkit/internal/program"
-	"github.com/stranglerfig/toolkit/internal/sqlite"
+	"github.com/stranglerfig/toolkit/internal/service"
 	"github.com/stranglerfig/toolkit/internal/web"
-	"github.com/stranglerfig/toolkit/migrations"
 )
 
 const (
@@ -39,53 +36,11 @@ Environment:
   SHOP_BUG             a fault to rehearse: recommendations-slow (five seconds an answer),
                        recommendations-garbage (no HTTP at all), recommendations-wrong
                        (prices one cent too high)`,
-		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(serveCommand(getenv), migrateCommand(), versionCommand())
-	for _, sub := range append(root.Commands(), root) {
-		check := sub.Args
-		sub.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usage(err)
-			}
-			return nil
-		}
-	}
-	return root
-}
-
-func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprintln(cmd.OutOrStdout(), program.Version("recommendations"))
-			return nil
-		},
-	}
-}
-
-func migrateCommand() *cobra.Command {
-	var path string
-	cmd := &cobra.Command{
-		Use: "migrate", Short: "Bring the database to the newest schema", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			db, err := open(cmd.Context(), path)
-			if err != nil {
-				return err
-			}
-			defer db.Close()
-			steps, err := migrations.Status(cmd.Context(), db.Writer(), owner)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s has schema version %d\n", path, steps[len(steps)-1].Version)
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&path, "db", defaultDB, "database `file`")
-	return cmd
+	root.AddCommand(serveCommand(getenv), service.MigrateCommand(owner, defaultDB))
+	return service.Frame(root)
 }
 
 type serveFlags struct {
@@ -132,17 +87,17 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 		return program.Fail(program.Usage, fmt.Sprintf("use one of %v", recommendations.Bugs()), "SHOP_BUG: %w", err)
 	}
 	if err := recommendations.CheckAddress(f.monolith); err != nil {
-		return usage(fmt.Errorf("--monolith: %w", err))
+		return service.Usage(owner, fmt.Errorf("--monolith: %w", err))
 	}
 	if f.refresh <= 0 {
-		return usage(fmt.Errorf("--refresh %s: must be more than nothing", f.refresh))
+		return service.Usage(owner, fmt.Errorf("--refresh %s: must be more than nothing", f.refresh))
 	}
 	listener, err := web.Listen(ctx, f.addr) // first of all: a taken port changes nothing
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	db, err := open(ctx, f.db)
+	db, err := service.Open(ctx, owner, f.db, defaultDB)
 	if err != nil {
 		return err
 	}
@@ -152,7 +107,7 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 		Token: cmp.Or(f.token, defaultToken), Refresh: f.refresh, Log: log,
 	})
 	if err != nil {
-		return usage(fmt.Errorf("--monolith: %w", err))
+		return service.Usage(owner, fmt.Errorf("--monolith: %w", err))
 	}
 	handler := recommendations.Handler(store, feed, recommendations.ServiceOptions{Log: log, Bug: bug})
 	if bug != "" {
@@ -166,22 +121,4 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
 		}})
 	})
 	return group.Wait()
-}
-
-// open opens the database and brings it to the newest schema. It makes the folder
-// of the default path; other folders are the user's business.
-func open(ctx context.Context, path string) (*sqlite.DB, error) {
-	if path == defaultDB {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, program.Fail(program.Usage, "create the folder or give another --db", "%w", err)
-		}
-	}
-	db, err := sqlite.Open(ctx, path, sqlite.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := migrations.Up(ctx, db.Writer(), owner); err != nil {
-		return nil, errors.Join(sqlite.Explain(path, err), db.Close())
-	}
-	return db, nil
 }

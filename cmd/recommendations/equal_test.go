@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/extracted/recommendations"
+	"github.com/stranglerfig/toolkit/internal/service"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/migrations"
 	"github.com/stranglerfig/toolkit/monolith"
@@ -65,7 +66,7 @@ func newShop(t *testing.T) *shop {
 // newCopy returns an empty store of the service.
 func newCopy(t *testing.T) *recommendations.Store {
 	t.Helper()
-	db, err := open(t.Context(), filepath.Join(t.TempDir(), "recommendations.db"))
+	db, err := service.Open(t.Context(), owner, filepath.Join(t.TempDir(), "recommendations.db"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

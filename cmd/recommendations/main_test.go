@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/service"
 	"github.com/stranglerfig/toolkit/internal/shoptest"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
@@ -101,7 +102,7 @@ func TestBadInput(t *testing.T) {
 func newerDatabase(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "newer.db")
-	db, err := open(t.Context(), path)
+	db, err := service.Open(t.Context(), owner, path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
