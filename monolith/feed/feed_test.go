@@ -24,7 +24,10 @@ func TestToken(t *testing.T) {
 	t.Parallel()
 	k := testkit.New(t, monolith.Options{InternalToken: "s3cret"})
 	admin := k.Admin()
-	for _, path := range []string{"changes", "products", "products/1", "purchases", "orders/1/purchase", "product-views"} {
+	for _, path := range []string{
+		"changes", "products", "products/1", "purchases", "orders/1/purchase", "product-views",
+		"catalog/categories", "catalog/products", "catalog/products/1", "catalog/ratings", "reviews/1/product",
+	} {
 		for _, header := range []string{"", "Bearer ", "Bearer wrong", "s3cret", "Basic s3cret", "Bearer s3cret2"} {
 			admin.Do("GET", "/internal/"+path, nil, "Authorization", header).WantError(t, 401, "unauthenticated")
 		}

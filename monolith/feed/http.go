@@ -25,6 +25,11 @@ func Routes(r chi.Router, s *Store, token string) {
 		r.Get("/internal/purchases", h.purchases)
 		r.Get("/internal/orders/{id}/purchase", h.orderPurchase)
 		r.Get("/internal/product-views", h.views)
+		r.Get("/internal/catalog/categories", h.categories)
+		r.Get("/internal/catalog/products", h.catalogProducts)
+		r.Get("/internal/catalog/products/{id}", h.catalogProduct)
+		r.Get("/internal/catalog/ratings", h.ratings)
+		r.Get("/internal/reviews/{id}/product", h.reviewed)
 	})
 }
 
