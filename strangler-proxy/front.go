@@ -234,6 +234,9 @@ func answerFailure(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Connection", "close")
 	case errors.As(err, &failed):
 		status, message = describe(failed)
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "1")
+		}
 	default: // the answer made no sense to the reverse proxy
 		x.Failure = "bad_response"
 	}
@@ -247,6 +250,8 @@ func describe(e *upstream.Error) (status int, message string) {
 	}
 	what := "could not be reached"
 	switch {
+	case errors.Is(e.Failure.Err, upstream.ErrRest):
+		return http.StatusServiceUnavailable, who + " gets a rest after its failures, and the monolith may not answer for it"
 	case e.Failure.Timeout && e.Failure.Sent:
 		status, what = http.StatusGatewayTimeout, "did not answer in time"
 	case e.Failure.Timeout:

@@ -3,6 +3,9 @@ package strangler_test
 import (
 	"bufio"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,9 +18,17 @@ import (
 
 // TestMain lets this program stand in for a service that can be killed.
 func TestMain(m *testing.M) {
-	if os.Getenv("STRANGLER_TEST_SERVICE") != "" {
+	if address := os.Getenv("STRANGLER_TEST_SERVICE"); address != "" {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			_, _ = os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
 		e := &echo{name: "s"}
-		e.start()
+		e.Server = httptest.NewUnstartedServer(http.HandlerFunc(e.serve))
+		e.Listener.Close()
+		e.Listener = l
+		e.Start()
 		_, _ = os.Stdout.WriteString(e.URL + "\n")
 		select {}
 	}
@@ -27,12 +38,18 @@ func TestMain(m *testing.M) {
 // serviceProcess starts a service in a process of its own and returns its url.
 func serviceProcess(t *testing.T) (url string, kill func()) {
 	t.Helper()
+	return serviceProcessAt(t, "127.0.0.1:0")
+}
+
+// serviceProcessAt is serviceProcess at an address.
+func serviceProcessAt(t *testing.T, address string) (url string, kill func()) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "STRANGLER_TEST_SERVICE=1")
+	cmd.Env = append(os.Environ(), "STRANGLER_TEST_SERVICE="+address)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,8 @@ type metrics struct {
 	rejected  *prometheus.CounterVec
 	inFlight  prometheus.Gauge
 
+	breakerChanges *prometheus.CounterVec
+
 	reloadGood, reloadTime, configVersion prometheus.Gauge
 	configInfo                            *prometheus.GaugeVec
 }
@@ -44,6 +46,10 @@ func newMetrics() *metrics {
 		}, []string{"reason"}),
 		inFlight: gauge("strangler_requests_in_flight", "Requests being served, with open streams."),
 
+		breakerChanges: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_breaker_changes_total", Help: "Steps of the services' breakers, by the state that followed.",
+		}, []string{"service", "to"}),
+
 		reloadGood:    gauge("strangler_config_last_reload_successful", "1 if the last look at the configuration found it good, else 0."),
 		reloadTime:    gauge("strangler_config_last_reload_success_timestamp_seconds", "When a configuration was last taken over."),
 		configVersion: gauge("strangler_config_version", "Number of configurations taken over since the start."),
@@ -51,7 +57,7 @@ func newMetrics() *metrics {
 			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
 		}, []string{"hash"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.inFlight,
+	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.inFlight, m.breakerChanges,
 		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -96,13 +96,14 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		return nil, errors.New("strangler: neither Options.ConfigPath nor Options.Config is given")
 	}
 	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
-	p.registry = newRegistry(p.metrics)
+	p.registry = newRegistry(p.metrics, opts.Log)
 	p.forward = upstream.New(upstream.Options{ConnectTimeout: opts.ConnectTimeout})
 	var access *slog.Logger
 	if opts.AccessLog {
 		access = opts.Log
 	}
 	p.front = newFront(&p.current, p.metrics, p.forward, opts.StallTimeout, access, opts.Log)
+	p.metrics.registry.MustRegister(newBreakerStates(&p.current))
 	p.use(cfg)
 	if err := p.bind(ctx, cfg); err != nil {
 		return nil, err

@@ -303,9 +303,10 @@ func (b *logBuffer) String() string {
 	return b.buf.String()
 }
 
-// oneRoute is a configuration with one route for /s/** at stage.
+// oneRoute is a configuration with one route for /s/** at stage, whose service is
+// asked however often it fails.
 func oneRoute(monolith, service, stage string) string {
-	return fmt.Sprintf("monolith: %s\nservices:\n  s: { url: %s }\nroutes:\n  r: { match: /s/**, to: s, stage: %s }\n", monolith, service, stage)
+	return fmt.Sprintf("monolith: %s\nservices:\n  s: { url: %s, breaker: off }\nroutes:\n  r: { match: /s/**, to: s, stage: %s }\n", monolith, service, stage)
 }
 
 // impatient is a route that waits 400 ms for its service.

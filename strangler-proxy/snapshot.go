@@ -1,11 +1,13 @@
 package strangler
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
@@ -18,8 +20,9 @@ type snapshot struct {
 	version  uint64
 	loaded   time.Time
 	monolith *exchange.Target
-	routes   []liveRoute // by route.Route.Position
-	fallback *liveRoute  // for requests without a route
+	services []*exchange.Target // in file order
+	routes   []liveRoute        // by route.Route.Position
+	fallback *liveRoute         // for requests without a route
 }
 
 // A liveRoute is a route with what it needs at run time.
@@ -42,10 +45,11 @@ type registry struct {
 	targets  map[string]*exchange.Target
 	counters map[string]*routeCounters
 	metrics  *metrics
+	log      *slog.Logger
 }
 
-func newRegistry(m *metrics) *registry {
-	return &registry{targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m}
+func newRegistry(m *metrics, log *slog.Logger) *registry {
+	return &registry{targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m, log: log}
 }
 
 // snapshot prepares cfg. Services and routes that stay keep their state.
@@ -60,6 +64,7 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 	services := map[string]*exchange.Target{}
 	for _, u := range cfg.Services {
 		services[u.Name] = r.target(u)
+		s.services = append(s.services, services[u.Name])
 	}
 	for _, rt := range cfg.Routes {
 		s.routes = append(s.routes, liveRoute{
@@ -71,12 +76,26 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 
 func (r *registry) target(u config.Upstream) *exchange.Target {
 	old := r.targets[u.Name]
-	if old != nil && old.Timeout == u.Timeout && slices.EqualFunc(old.URLs, u.URLs, sameURL) {
+	same := old != nil && slices.EqualFunc(old.URLs, u.URLs, sameURL) && sameBreaker(old.Breaker, u.Breaker)
+	if same && old.Timeout == u.Timeout {
 		return old
 	}
 	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout}
+	switch {
+	case same:
+		t.Breaker = old.Breaker
+	case u.Breaker != nil:
+		t.Breaker = breaker.New(*u.Breaker, func(c breaker.Change) { r.breakerChanged(u.Name, *u.Breaker, c) })
+	}
 	r.targets[u.Name] = t
 	return t
+}
+
+func sameBreaker(b *breaker.Breaker, settings *breaker.Settings) bool {
+	if b == nil || settings == nil {
+		return b == nil && settings == nil
+	}
+	return b.Settings() == *settings
 }
 
 func (r *registry) countersOf(name string) *routeCounters {

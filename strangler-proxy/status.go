@@ -30,8 +30,10 @@ func (p *Proxy) Status() admin.Status {
 		Services: []admin.Upstream{}, Routes: []admin.Route{},
 		Default: counters(s.fallback.counters),
 	}
-	for _, u := range s.config.Services {
-		st.Services = append(st.Services, upstreamStatus(u))
+	for i, u := range s.config.Services {
+		service := upstreamStatus(u)
+		service.Breaker = breakerStatus(s.services[i])
+		st.Services = append(st.Services, service)
 	}
 	for i, r := range s.config.Routes {
 		st.Routes = append(st.Routes, admin.Route{

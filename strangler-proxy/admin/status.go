@@ -36,8 +36,20 @@ type Config struct {
 
 // Upstream is the monolith or a service.
 type Upstream struct {
-	Name string   `json:"name"`
-	URLs []string `json:"urls"`
+	Name    string   `json:"name"`
+	URLs    []string `json:"urls"`
+	Breaker *Breaker `json:"breaker,omitempty"` // of a service that has one
+}
+
+// Breaker says whether a service is asked, see package breaker.
+type Breaker struct {
+	State    string    `json:"state"` // closed, ramping, half-open or open
+	Since    time.Time `json:"since"`
+	Failures int       `json:"failures"` // among the last results
+	Window   int       `json:"window"`   // how many results these are at most
+	OpenAt   int       `json:"open_at"`  // failures that open it
+	Opened   uint64    `json:"opened"`   // how often it has opened
+	Share    float64   `json:"share"`    // of the requests that go to the service now
 }
 
 // Route is a route with its counters.

@@ -133,7 +133,7 @@ func (t *tool) configShow() *cobra.Command {
 func effective(cfg *config.Config) map[string]any {
 	services, routes := map[string]any{}, map[string]any{}
 	for _, s := range cfg.Services {
-		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String()}
+		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s)}
 	}
 	for _, r := range cfg.Routes {
 		routes[r.Name] = map[string]any{"match": r.Match.String(), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
@@ -144,6 +144,14 @@ func effective(cfg *config.Config) map[string]any {
 		"services": services, "routes": routes,
 		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words()}},
 	}
+}
+
+func breakerValue(u config.Upstream) any {
+	s := u.Breaker
+	if s == nil {
+		return "off"
+	}
+	return map[string]any{"open_at": fmt.Sprintf("%d of %d", s.Failures, s.Window), "wait": s.Wait.String(), "probes": s.Probes, "ramp": s.Ramp.String()}
 }
 
 func texts(u config.Upstream) []string {
@@ -166,6 +174,7 @@ func effectiveYAML(cfg *config.Config) string {
 		if s.Health != "" {
 			fmt.Fprintf(&b, ", health: %q", s.Health)
 		}
+		fmt.Fprintf(&b, ", breaker: %s", s.BreakerText())
 		fmt.Fprint(&b, " }\n")
 	}
 	fmt.Fprint(&b, "routes:\n")

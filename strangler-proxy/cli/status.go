@@ -128,7 +128,7 @@ func printStatus(cmd *cobra.Command, st admin.Status) error {
 		fmt.Fprintf(out, "          takes effect at the next start: %s\n", strings.Join(st.Config.NeedsStart, ", "))
 	}
 	for _, s := range st.Services {
-		fmt.Fprintf(out, "service   %s %s\n", s.Name, strings.Join(s.URLs, ", "))
+		fmt.Fprintf(out, "service   %s %s%s\n", s.Name, strings.Join(s.URLs, ", "), condition(s))
 	}
 	fmt.Fprintln(out)
 	rows := [][]string{}
@@ -149,4 +149,16 @@ func figures(c admin.Counters) []string {
 		texts = append(texts, strconv.FormatUint(n, 10))
 	}
 	return texts
+}
+
+// condition says what is wrong with a service, or nothing.
+func condition(s admin.Upstream) string {
+	b := s.Breaker
+	switch {
+	case b == nil || b.State == "closed":
+		return ""
+	case b.State == "ramping":
+		return fmt.Sprintf("  breaker ramping: %.0f %% of the requests", 100*b.Share)
+	}
+	return fmt.Sprintf("  breaker %s since %s: the monolith answers", b.State, b.Since.Format(time.TimeOnly))
 }

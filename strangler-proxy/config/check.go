@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
@@ -142,6 +143,10 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 
 func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time.Duration) Upstream {
 	u := Upstream{Timeout: timeout}
+	if s.Path == serviceSection.Path {
+		on := breaker.Default()
+		u.Breaker = &on
+	}
 	if n.Kind == yamldoc.String {
 		u.URLs = c.urls(n, what)
 		return u
@@ -165,6 +170,9 @@ func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time
 	}
 	if t := keys["timeout"]; t != nil {
 		u.Timeout = c.duration(t, what+".timeout")
+	}
+	if b := keys["breaker"]; b != nil {
+		u.Breaker = c.breaker(b, what+".breaker")
 	}
 	return u
 }

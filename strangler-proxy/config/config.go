@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
@@ -44,8 +45,9 @@ type Config struct {
 type Upstream struct {
 	Name    string
 	URLs    []*url.URL
-	Health  string        // path that answers 200 when an instance is well; may be empty
-	Timeout time.Duration // until its response begins; 0 means no limit
+	Health  string            // path that answers 200 when an instance is well; may be empty
+	Timeout time.Duration     // until its response begins; 0 means no limit
+	Breaker *breaker.Settings // nil: none
 }
 
 // A Route is a route of the table with what only the file says about it.

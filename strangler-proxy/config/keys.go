@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, adminSection, monolithSection, serviceSection, defaultsSection, fallbackSection, routeSection}
+	return []Section{topSection, adminSection, monolithSection, serviceSection, breakerSection, defaultsSection, fallbackSection, routeSection}
 }
 
 // The sections. They are constants in all but name.
@@ -44,6 +44,7 @@ var (
 		{Name: "url", Type: "url or list of urls", Required: true, Doc: "One or more instances. They take turns; one that refuses the connection is passed over."},
 		{Name: "health", Type: "path", Doc: "A path that answers 2xx when the service is well. `strangler doctor` and `config check --connect` ask it."},
 		{Name: "timeout", Type: "duration", Default: "`defaults.timeout`", Doc: "How long a response may take to begin."},
+		{Name: "breaker", Type: "mapping or off", Default: "on", Doc: "When the service is given a rest, see below. All its routes share it."},
 	}}
 	defaultsSection = Section{"defaults", "", []Key{
 		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},

@@ -92,7 +92,13 @@ changes something might be done twice:
 | it answered something that is not HTTP | monolith | 502 | ` + "`bad_response`" + ` |
 | its response did not begin in time | monolith | 504 | ` + "`timeout`" + ` |
 | it answered 502, 503 or 504 | monolith | its answer | ` + "`status_503`" + ` |
+| its breaker is open: nothing was sent | monolith | monolith | ` + "`breaker_open`, `breaker_ramping`" + ` |
 | it answered 501: it did nothing | monolith | monolith if there is no body, else its answer | ` + "`status_501`" + ` |
+
+A service that cannot be reached and an open breaker need ` + "`connect`" + ` in ` + "`fallback.on`" + `; without it, a request that meets an open breaker is
+answered 503 with ` + "`Retry-After`" + `. A breaker is *open* (no request reaches the service), then *half-open* (` + "`probes`" + ` requests
+try it, all others go to the monolith), then *ramping* (a growing share reaches it), then *closed*. It belongs to the
+service, so all its routes share it, and it survives every reload that leaves the service's urls and breaker alone.
 
 A request body is not kept: once a byte of it was read for the service, the monolith cannot get it. A service's
 response to a reading request of at most 16 KiB with a ` + "`Content-Length`" + ` is held until it is complete, so that a

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
@@ -46,6 +47,7 @@ type Target struct {
 	Name    string
 	URLs    []*url.URL
 	Timeout time.Duration
+	Breaker *breaker.Breaker // nil: none
 	turn    atomic.Uint32
 }
 

@@ -34,7 +34,7 @@ func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := newBody(req.Body)
 	avoidReplay(req)
 	if x.Plan.Service != nil {
-		answer := f.ask(req, x.Plan.Service, x.Plan.Timeout, body, holdLimit(req, x.Plan.Fallback))
+		answer := f.guarded(req, x.Plan, body)
 		reason := fallbackReason(req, x.Plan.Fallback, answer, body)
 		if reason == "" {
 			return settle(x, x.Plan.Service.Name, answer)

@@ -1,0 +1,33 @@
+package breaker
+
+import "time"
+
+// A View is what a Breaker looks like from outside.
+type View struct {
+	State    State
+	Since    time.Time
+	Failures int     // among the last Settings.Window results
+	Opened   uint64  // how often it has opened
+	Share    float64 // of the requests that go to the service now, from 0 to 1
+}
+
+// View returns how the Breaker stands. It takes a step that is due at the end of the ramp.
+func (b *Breaker) View() View {
+	now := time.Now()
+	b.mu.Lock()
+	var notify []Change
+	if stateOf(b.phase.Load()) == Ramping {
+		notify = b.advance(now)
+	}
+	v := View{State: stateOf(b.phase.Load()), Since: b.since, Failures: int(b.failures.Load()), Opened: b.opened}
+	switch v.State {
+	case Closed:
+		v.Share = 1
+	case Ramping:
+		v.Share = float64(now.Sub(b.since)) / float64(b.settings.Ramp)
+	case Probing, Open:
+	}
+	b.mu.Unlock()
+	b.report(notify)
+	return v
+}
