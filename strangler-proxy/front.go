@@ -123,7 +123,7 @@ func (f *front) prepare(s *snapshot, x *exchange.Exchange, r *http.Request) (*ur
 	if refused := checkHead(r, path); refused != nil {
 		return nil, refused
 	}
-	decision, err := route.Decide(s.config.Table, route.Head{Method: r.Method, Path: path})
+	decision, err := route.Decide(s.config.Table, route.Head{Method: r.Method, Path: path, Host: r.Host, Header: r.Header, Query: query})
 	if err != nil {
 		return nil, &refusal{http.StatusBadRequest, pathReason(err), err.Error()}
 	}

@@ -136,7 +136,7 @@ func effective(cfg *config.Config) map[string]any {
 		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s)}
 	}
 	for _, r := range cfg.Routes {
-		routes[r.Name] = map[string]any{"match": r.Match.String(), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
+		routes[r.Name] = map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
 	}
 	return map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen, "admin": map[string]any{"listen": cfg.Admin},
@@ -179,7 +179,7 @@ func effectiveYAML(cfg *config.Config) string {
 	}
 	fmt.Fprint(&b, "routes:\n")
 	for _, r := range cfg.Routes {
-		fmt.Fprintf(&b, "  %s: { match: %q, ", r.Name, r.Match)
+		fmt.Fprintf(&b, "  %s: { match: %s, ", r.Name, matchYAML(r.Match))
 		if r.Service != "" {
 			fmt.Fprintf(&b, "to: %s, ", r.Service)
 		}

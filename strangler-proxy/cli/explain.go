@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -34,18 +36,24 @@ type candidate struct {
 }
 
 func (t *tool) routeExplain() *cobra.Command {
-	return &cobra.Command{
+	var headers []string
+	var host string
+	cmd := &cobra.Command{
 		Use:     "explain METHOD PATH",
 		Short:   "Say who would answer a request, and why",
 		Long:    "Say which route a request would take, who would answer it, which other routes match and why\nthey lose. It reads the file; no request is sent.",
-		Example: "  strangler route explain GET /api/products/7/recommendations",
+		Example: "  strangler route explain GET /api/products/7/recommendations\n  strangler route explain GET '/orders?page=2' --host shop.example -H 'X-Beta: yes'",
 		Args:    exactly("METHOD", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := t.read()
 			if err != nil {
 				return err
 			}
-			e, err := t.explain(cfg, strings.ToUpper(args[0]), args[1])
+			head, err := headOf(args[0], args[1], host, headers)
+			if err != nil {
+				return err
+			}
+			e, err := t.explain(cfg, head)
 			if err != nil {
 				return err
 			}
@@ -55,18 +63,40 @@ func (t *tool) routeExplain() *cobra.Command {
 			return e.print(cmd)
 		},
 	}
+	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "a header of the request, 'Name: value'; may be given again")
+	cmd.Flags().StringVar(&host, "host", "", "the request's Host")
+	return cmd
 }
 
-func (t *tool) explain(cfg *config.Config, method, target string) (explanation, error) {
-	path, _, _ := strings.Cut(target, "?")
+// headOf is the request that the words of a command line describe. The target may be
+// a whole url; what --host says comes first.
+func headOf(method, target, host string, headers []string) (route.Head, error) {
+	head := route.Head{Method: strings.ToUpper(method), Host: host, Header: http.Header{}}
+	head.Path, head.Query, _ = strings.Cut(target, "?")
 	if u, err := url.Parse(target); err == nil && u.Host != "" && u.Scheme != "" {
-		path = u.EscapedPath()
+		head.Path, head.Query = cmp.Or(u.EscapedPath(), "/"), u.RawQuery
+		head.Host = cmp.Or(host, u.Host)
 	}
-	if !strings.HasPrefix(path, "/") {
-		return explanation{}, program.Fail(program.Usage, "e.g. /orders/42", "path %q does not start with /", target)
+	if !strings.HasPrefix(head.Path, "/") {
+		return head, program.Fail(program.Usage, "e.g. /orders/42", "path %q does not start with /", target)
 	}
-	e := explanation{Schema: 1, Method: method, Path: path, Candidates: []candidate{}, Next: []string{}}
-	d, err := route.Decide(cfg.Table, route.Head{Method: method, Path: path})
+	for _, h := range headers {
+		name, value, found := strings.Cut(h, ":")
+		if !found || strings.TrimSpace(name) == "" {
+			return head, program.Fail(program.Usage, "e.g. -H 'X-Beta: yes'", "%q is no header", h)
+		}
+		if name = strings.TrimSpace(name); strings.EqualFold(name, "host") {
+			head.Host = cmp.Or(host, strings.TrimSpace(value))
+			continue
+		}
+		head.Header.Add(name, strings.TrimSpace(value))
+	}
+	return head, nil
+}
+
+func (t *tool) explain(cfg *config.Config, head route.Head) (explanation, error) {
+	e := explanation{Schema: 1, Method: head.Method, Path: head.Path, Candidates: []candidate{}, Next: []string{}}
+	d, err := route.Decide(cfg.Table, head)
 	if err != nil {
 		e.Refused = err.Error()
 		return e, nil
@@ -75,7 +105,7 @@ func (t *tool) explain(cfg *config.Config, method, target string) (explanation, 
 	if d.Side == route.ToService {
 		e.ServedBy = d.Route.Service
 	}
-	all, err := cfg.Table.Explain(method, path)
+	all, err := cfg.Table.Explain(head)
 	if err != nil {
 		return e, err
 	}

@@ -239,18 +239,6 @@ func (c *checker) routes(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
 	c.ambiguous(n, cfg)
 }
 
-func (c *checker) match(n *yamldoc.Node, what string) route.Template {
-	text := c.text(n, what+".match")
-	if text == "" {
-		return route.Template{}
-	}
-	t, err := route.ParseTemplate(text)
-	if err != nil {
-		c.add(n.Pos, "", "%s.match: %v", what, err)
-	}
-	return t
-}
-
 func (c *checker) stage(n *yamldoc.Node, what string) route.Stage {
 	text := c.text(n, what+".stage")
 	if text == "" {
@@ -296,27 +284,6 @@ func (c *checker) target(r *Route, to *yamldoc.Node, pos yamldoc.Pos, cfg *Confi
 		return
 	}
 	r.Timeout = service.Timeout
-}
-
-// ambiguous reports each pair of routes that match the same requests.
-func (c *checker) ambiguous(n *yamldoc.Node, cfg *Config) {
-	first := map[string]*Route{}
-	for i := range cfg.Routes {
-		r := &cfg.Routes[i]
-		if r.Match.String() == "" {
-			continue
-		}
-		if other := first[r.Match.Key()]; other != nil {
-			pos := yamldoc.Pos{Line: r.Line, Column: 1}
-			if m := n.Get(r.Name).Get("match"); m != nil {
-				pos = m.Pos
-			}
-			c.add(pos, "change or remove one of them", "route %q (line %d) matches the same requests as route %q (line %d): %s",
-				r.Name, r.Line, other.Name, other.Line, r.Match)
-			continue
-		}
-		first[r.Match.Key()] = r
-	}
 }
 
 func (c *checker) compile(cfg *Config) {

@@ -84,7 +84,7 @@ routes:
 	if cfg.Fallback.Status(502) || !cfg.Fallback.Status(522) || cfg.Fallback.Reset || !cfg.Fallback.Connect {
 		t.Errorf("fallback: %v", cfg.Fallback.Words())
 	}
-	if r, err := cfg.Table.Find("GET", "/orders/7"); err != nil || r.Name != "read" || r.Stage != route.Live {
+	if r, err := cfg.Table.Find(route.Head{Method: "GET", Path: "/orders/7"}); err != nil || r.Name != "read" || r.Stage != route.Live {
 		t.Errorf("table: %+v %v", r, err)
 	}
 }

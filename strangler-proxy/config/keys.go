@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, adminSection, monolithSection, serviceSection, breakerSection, defaultsSection, fallbackSection, routeSection}
+	return []Section{topSection, adminSection, monolithSection, serviceSection, breakerSection, defaultsSection, fallbackSection, routeSection, matchSection}
 }
 
 // The sections. They are constants in all but name.
@@ -54,7 +54,7 @@ var (
 		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},
 	}}
 	routeSection = Section{"routes.NAME", "A route names the requests that move together, and how far they have moved.", []Key{
-		{Name: "match", Type: "match", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none."},
+		{Name: "match", Type: "match or mapping", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none. The mapping, see below, can ask for a host, headers and query parameters too."},
 		{Name: "to", Type: "service", Doc: "The service the route moves to. Required once the stage is not `monolith`."},
 		{Name: "stage", Type: "stage", Required: true, Doc: "`monolith`: the monolith answers. `live`: the service answers and the monolith stands by."},
 		{Name: "timeout", Type: "duration", Default: "the service's", Doc: "How long the service's response may take to begin."},

@@ -71,10 +71,13 @@ const referenceTail = `
    literal beats ` + "`{id}`" + `, which beats ` + "`**`" + `.
 3. On the same path, a route with the request's method beats one without a method. A ` + "`GET`" + ` route answers ` + "`HEAD`" + ` too,
    unless the same path has a ` + "`HEAD`" + ` route.
-4. The order in the file never matters. Two routes that match the same requests are an error that names both.
-5. A request that no route matches goes to the monolith; it is reported as route ` + "`default`" + `.
+4. Then the conditions decide: an exact host before ` + "`*.shop.example`" + ` before none, then more headers, then more query
+   parameters, then more of them with a value. A route whose conditions a request does not fulfil is as if it were not there.
+5. The order in the file never matters. Two routes that could match the same request with nothing to choose between them
+   are an error that names both.
+6. A request that no route matches goes to the monolith; it is reported as route ` + "`default`" + `.
 
-` + "`strangler route explain GET /orders/7`" + ` says who wins and why.
+` + "`strangler route explain GET /orders/7 --host shop.example -H 'X-Beta: yes'`" + ` says who wins and why.
 
 The bytes of path and query are forwarded as they came. A path that servers read in different ways (encoded
 slashes, dot segments, backslashes, empty segments) is answered 400 and never forwarded if another reading selects

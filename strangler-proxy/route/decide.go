@@ -1,5 +1,7 @@
 package route
 
+import "net/http"
+
 // Default is the name under which requests that no route matches are reported.
 const Default = "default"
 
@@ -16,6 +18,9 @@ type Route struct {
 type Head struct {
 	Method string
 	Path   string // the bytes that the client sent, still encoded
+	Host   string // with or without a port
+	Header http.Header
+	Query  string // the bytes after the question mark
 }
 
 // A Side names who shall answer.
@@ -63,7 +68,7 @@ func (d Decision) Stage() Stage {
 // Decide chooses the side for head. It fails when the path must not be forwarded:
 // the errors are those of this package, and the answer to them is 400.
 func Decide(t *Table, head Head) (Decision, error) {
-	r, err := t.Find(head.Method, head.Path)
+	r, err := t.Find(head)
 	if err != nil {
 		return Decision{Route: r}, err
 	}

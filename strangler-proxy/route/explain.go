@@ -15,13 +15,14 @@ type Candidate struct {
 
 // Explain ranks the routes for a request: the winner first, then the others that
 // match in the order in which they would take its place, then those whose path
-// matches but whose method does not. Routes with another path are left out.
-func (t *Table) Explain(method, path string) ([]Candidate, error) {
-	winner, err := t.Find(method, path)
+// matches but whose method or conditions do not. Routes with another path are left out.
+func (t *Table) Explain(head Head) ([]Candidate, error) {
+	method := head.Method
+	winner, err := t.Find(head)
 	if err != nil {
 		return nil, err
 	}
-	segments, err := reading{}.segments(path)
+	segments, err := reading{}.segments(head.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func (t *Table) Explain(method, path string) ([]Candidate, error) {
 	for _, r := range t.routes {
 		switch {
 		case !r.Match.matchesPath(segments):
-		case r.Match.matchesMethod(method):
+		case r.Match.matchesMethod(method) && r.Match.conditions.match(&head):
 			matching = append(matching, r)
 		default:
 			others = append(others, r)
@@ -43,7 +44,7 @@ func (t *Table) Explain(method, path string) ([]Candidate, error) {
 		all = append(all, Candidate{Route: r, Matches: true, Why: why(r, winner, method)})
 	}
 	for _, r := range others {
-		all = append(all, Candidate{Route: r, Why: "its path matches, but it takes only " + r.Match.Method})
+		all = append(all, Candidate{Route: r, Why: whyNot(r, &head)})
 	}
 	return all, nil
 }
@@ -53,7 +54,17 @@ func preference(a, b *Route, method string) int {
 	if c := a.Match.compare(b.Match); c != 0 {
 		return c
 	}
-	return methodRank(a, method) - methodRank(b, method)
+	if c := methodRank(a, method) - methodRank(b, method); c != 0 {
+		return c
+	}
+	return a.Match.compareConditions(b.Match)
+}
+
+func whyNot(r *Route, head *Head) string {
+	if !r.Match.matchesMethod(head.Method) {
+		return "its path matches, but it takes only " + r.Match.Method
+	}
+	return "its path matches, but it asks for " + r.Match.conditions.missing(head)
 }
 
 func methodRank(r *Route, method string) int {
@@ -74,7 +85,10 @@ func why(r, winner *Route, method string) string {
 		return "it is the most specific match"
 	}
 	if r.Match.compare(winner.Match) == 0 {
-		return "route " + winner.Name + " names the method more exactly"
+		if methodRank(r, method) != methodRank(winner, method) {
+			return "route " + winner.Name + " names the method more exactly"
+		}
+		return "route " + winner.Name + " " + r.Match.pickier(winner.Match)
 	}
 	for i, s := range r.Match.segments {
 		if i == len(winner.Match.segments) {
@@ -85,6 +99,17 @@ func why(r, winner *Route, method string) string {
 		}
 	}
 	return "route " + winner.Name + " is more specific"
+}
+
+// pickier says in what winner asks for more than t.
+func (t Template) pickier(winner Template) string {
+	a, b := t.conditionsOrNone().rank, winner.conditionsOrNone().rank
+	for i, what := range []string{"names the host more exactly", "asks for more headers", "asks for more query parameters"} {
+		if a[i] != b[i] {
+			return what
+		}
+	}
+	return "asks for values, this one only for their presence"
 }
 
 func where(t Template, i int) string {

@@ -1,7 +1,6 @@
 package route
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,32 +16,24 @@ type Table struct {
 type node struct {
 	literals    map[string]*node
 	placeholder *node
-	here        []*Route // routes that end here: with a method first, without one last
+	here        []*Route // routes that end here: with a method first, without one last; then the pickier first
 	rest        []*Route // routes that go on with **, in the same order
 }
 
-// An AmbiguousError names two routes that match exactly the same requests.
-type AmbiguousError struct{ First, Second *Route }
-
-func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("routes %q and %q match the same requests (%s)", e.First.Name, e.Second.Name, e.First.Match)
-}
-
 // Build makes a table of routes, whose order does not matter. It fails with an
-// *AmbiguousError when two of them match the same requests.
+// *AmbiguousError when a request could be taken by two of them equally.
 func Build(routes []Route) (*Table, error) {
+	if all := Ambiguities(routes); len(all) > 0 {
+		return nil, all[0]
+	}
 	t := &Table{root: &node{}}
-	seen := map[string]*Route{}
 	for i := range routes {
 		r := routes[i]
 		r.Position = i
-		if first := seen[r.Match.Key()]; first != nil {
-			return nil, &AmbiguousError{First: first, Second: &r}
-		}
-		seen[r.Match.Key()] = &r
 		t.routes = append(t.routes, &r)
 		t.root.add(&r, r.Match.segments)
 	}
+	t.root.sort()
 	return t, nil
 }
 
@@ -54,7 +45,7 @@ func (n *node) add(r *Route, segments []segment) {
 	for _, s := range segments {
 		switch s.kind {
 		case rest:
-			n.rest = insert(n.rest, r)
+			n.rest = append(n.rest, r)
 			return
 		case placeholder:
 			if n.placeholder == nil {
@@ -73,31 +64,48 @@ func (n *node) add(r *Route, segments []segment) {
 			n = next
 		}
 	}
-	n.here = insert(n.here, r)
+	n.here = append(n.here, r)
 }
 
-func insert(routes []*Route, r *Route) []*Route {
-	if r.Match.Method == "" {
-		return append(routes, r)
+// sort puts the routes below n into the order in which pick tries them.
+func (n *node) sort() {
+	order := func(a, b *Route) int {
+		if open := a.Match.Method == ""; open != (b.Match.Method == "") {
+			if open {
+				return 1
+			}
+			return -1
+		}
+		return a.Match.compareConditions(b.Match)
 	}
-	return slices.Insert(routes, 0, r)
+	slices.SortStableFunc(n.here, order)
+	slices.SortStableFunc(n.rest, order)
+	for _, next := range n.literals {
+		next.sort()
+	}
+	if n.placeholder != nil {
+		n.placeholder.sort()
+	}
 }
 
 // Find returns the most specific route for a request, or nil. The order: the path
 // segment by segment from the left, a literal before a placeholder before **; then
-// the method, the request's own before GET for HEAD before none.
-func (t *Table) Find(method, path string) (*Route, error) {
+// the method, the request's own before GET for HEAD before none; then the conditions,
+// an exact host before *.x before none, more headers, more query parameters, more
+// values.
+func (t *Table) Find(head Head) (*Route, error) {
+	path := head.Path
 	if path == "" || path[0] != '/' {
 		return nil, ErrNotAbsolute
 	}
 	if plain(path) {
-		return t.root.find(method, path[1:], true), nil
+		return t.root.find(&head, path[1:], true), nil
 	}
-	return t.findInAllReadings(method, path)
+	return t.findInAllReadings(&head, path)
 }
 
 // findInAllReadings refuses a path whose readings select different routes.
-func (t *Table) findInAllReadings(method, path string) (*Route, error) {
+func (t *Table) findInAllReadings(head *Head, path string) (*Route, error) {
 	decoded, err := decode(path)
 	if err != nil {
 		return nil, err
@@ -111,7 +119,7 @@ func (t *Table) findInAllReadings(method, path string) (*Route, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := t.root.findSegments(method, segments)
+		r := t.root.findSegments(head, segments)
 		if i == 0 {
 			found = r
 		} else if r != found {
@@ -123,62 +131,68 @@ func (t *Table) findInAllReadings(method, path string) (*Route, error) {
 
 // find walks the index along path, which has no leading slash; more says whether a
 // segment (maybe an empty one) is left.
-func (n *node) find(method, path string, more bool) *Route {
+func (n *node) find(head *Head, path string, more bool) *Route {
 	if !more {
-		if r := pick(n.here, method); r != nil {
+		if r := pick(n.here, head); r != nil {
 			return r
 		}
-		return pick(n.rest, method)
+		return pick(n.rest, head)
 	}
 	segment, after, more := strings.Cut(path, "/")
 	if next := n.literals[segment]; next != nil {
-		if r := next.find(method, after, more); r != nil {
+		if r := next.find(head, after, more); r != nil {
 			return r
 		}
 	}
 	if n.placeholder != nil && segment != "" {
-		if r := n.placeholder.find(method, after, more); r != nil {
+		if r := n.placeholder.find(head, after, more); r != nil {
 			return r
 		}
 	}
-	return pick(n.rest, method)
+	return pick(n.rest, head)
 }
 
 // findSegments is find for a path that was split before.
-func (n *node) findSegments(method string, segments []string) *Route {
+func (n *node) findSegments(head *Head, segments []string) *Route {
 	if len(segments) == 0 {
-		if r := pick(n.here, method); r != nil {
+		if r := pick(n.here, head); r != nil {
 			return r
 		}
-		return pick(n.rest, method)
+		return pick(n.rest, head)
 	}
 	if next := n.literals[segments[0]]; next != nil {
-		if r := next.findSegments(method, segments[1:]); r != nil {
+		if r := next.findSegments(head, segments[1:]); r != nil {
 			return r
 		}
 	}
 	if n.placeholder != nil && segments[0] != "" {
-		if r := n.placeholder.findSegments(method, segments[1:]); r != nil {
+		if r := n.placeholder.findSegments(head, segments[1:]); r != nil {
 			return r
 		}
 	}
-	return pick(n.rest, method)
+	return pick(n.rest, head)
 }
 
-// pick chooses among routes of one path by method.
-func pick(routes []*Route, method string) *Route {
+// pick chooses among routes of one path by method and conditions.
+func pick(routes []*Route, head *Head) *Route {
 	var forHead *Route
 	for _, r := range routes {
 		switch {
-		case r.Match.Method == method:
-			return r
-		case r.Match.Method == http.MethodGet && method == http.MethodHead:
-			forHead = r
-		case r.Match.Method == "": // the last of them
+		case r.Match.Method == "": // from here on none has a method
 			if forHead != nil {
 				return forHead
 			}
-			return r
+			if r.Match.conditions.match(head) {
+				return r
+			}
+		case r.Match.Method == head.Method:
+			if r.Match.conditions.match(head) {
+				return r
+			}
+		case forHead == nil && r.Match.Method == http.MethodGet && head.Method == http.MethodHead:
+			if r.Match.conditions.match(head) {
+				forHead = r
+			}
 		}
 	}
 	return forHead

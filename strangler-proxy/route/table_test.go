@@ -56,7 +56,7 @@ func TestFind(t *testing.T) {
 		"GET /caf%c3%a9/x": "/caf%C3%A9/x", "GET /exact/rest": "/exact/rest/**",
 	} {
 		method, path, _ := strings.Cut(request, " ")
-		got, err := table.Find(method, path)
+		got, err := table.Find(route.Head{Method: method, Path: path})
 		if err != nil || got == nil || got.Name != want {
 			t.Errorf("%s: got %v %v, want %s", request, got, err, want)
 		}
@@ -130,7 +130,7 @@ func TestPathsThatCanBeReadInTwoWays(t *testing.T) {
 		"/admin%2fpage", "/x//../admin", "/orders/./../admin/page",
 	}
 	for _, path := range refused {
-		if r, err := table.Find("GET", path); !errors.Is(err, route.ErrAmbiguousPath) {
+		if r, err := table.Find(route.Head{Method: "GET", Path: path}); !errors.Is(err, route.ErrAmbiguousPath) {
 			t.Errorf("%s: got %v %v, want a refusal", path, r, err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestPathsThatCanBeReadInTwoWays(t *testing.T) {
 		"/a%00": route.ErrControlByte, "/admin%00": route.ErrControlByte, "/a%0d%0ab": route.ErrControlByte, "/a\x01": route.ErrControlByte,
 		"/a%7f": route.ErrControlByte, "/a%zz": route.ErrBadEscape, "/a%2": route.ErrBadEscape, "a": route.ErrNotAbsolute, "": route.ErrNotAbsolute,
 	} {
-		if _, err := table.Find("GET", path); !errors.Is(err, want) {
+		if _, err := table.Find(route.Head{Method: "GET", Path: path}); !errors.Is(err, want) {
 			t.Errorf("%q: got %v, want %v", path, err, want)
 		}
 	}
@@ -146,7 +146,7 @@ func TestPathsThatCanBeReadInTwoWays(t *testing.T) {
 		"/orders/a%2fb": "/orders/**", "/orders/a/../b": "/orders/**", "/orders/x//y": "/orders/**", "/orders/%41": "/orders/**",
 		"/else/../other": "", "/else%2fother": "", "/else//other": "", `/else\other`: "", "/.well-known/x": "", "/admin/a%20b": "/admin/{page}",
 	} {
-		r, err := table.Find("GET", path)
+		r, err := table.Find(route.Head{Method: "GET", Path: path})
 		name := ""
 		if r != nil {
 			name = r.Name
@@ -159,12 +159,16 @@ func TestPathsThatCanBeReadInTwoWays(t *testing.T) {
 
 // naive is the meaning of a table: of all routes that match, the one that is
 // preferred, found without an index.
-func naive(all []route.Route, method, path string) string {
+func naive(all []route.Route, head route.Head) string {
 	best := ""
 	var bestRank []int
 	for _, r := range all {
-		rank, ok := rankOf(r.Match, method, strings.Split(path[1:], "/"))
-		if ok && (bestRank == nil || less(rank, bestRank)) {
+		rank, ok := rankOf(r.Match, head.Method, strings.Split(head.Path[1:], "/"))
+		if !ok || !fulfils(r.Match, head) {
+			continue
+		}
+		rank = append(rank, conditionRank(r.Match)...)
+		if bestRank == nil || less(rank, bestRank) {
 			best, bestRank = r.Name, rank
 		}
 	}
@@ -229,8 +233,10 @@ func randomRoutes(r *rand.Rand, atMost int) []route.Route {
 		if err != nil {
 			panic(err)
 		}
-		if !seen[template.Key()] {
-			seen[template.Key()] = true
+		template = randomConditions(r, template)
+		rival := tieKey(template)
+		if !seen[template.Key()] && (rival == "" || !seen[rival]) {
+			seen[template.Key()], seen[rival] = true, true
 			all = append(all, route.Route{Name: fmt.Sprintf("%d %s", i, text), Match: template, Stage: route.Live})
 		}
 	}
@@ -265,28 +271,28 @@ func TestOrderNeverMattersAndTheIndexAgrees(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range 50 {
-					compare(t, all, []*route.Table{first, second}, []string{"GET", "HEAD", "POST", "PUT"}[r.IntN(4)], randomPath(r))
+					compare(t, all, []*route.Table{first, second}, randomHead(r))
 				}
 			})
 		})
 	}
 }
 
-func compare(t *rapid.T, all []route.Route, tables []*route.Table, method, path string) {
-	want := naive(all, method, path)
+func compare(t *rapid.T, all []route.Route, tables []*route.Table, head route.Head) {
+	want := naive(all, head)
 	for _, table := range tables {
-		if got := find(t, table, method, path); got != want {
-			t.Fatalf("%s %s: got %q, want %q", method, path, got, want)
+		if got := find(t, table, head); got != want {
+			t.Fatalf("%+v: got %q, want %q", head, got, want)
 		}
-		explained, err := table.Explain(method, path)
+		explained, err := table.Explain(head)
 		if err != nil || want != "" && (len(explained) == 0 || explained[0].Route.Name != want || !explained[0].Matches) {
-			t.Fatalf("%s %s: explained %v %v, want %q first", method, path, explained, err, want)
+			t.Fatalf("%+v: explained %v %v, want %q first", head, explained, err, want)
 		}
 	}
 }
 
-func find(t interface{ Fatal(...any) }, table *route.Table, method, path string) string {
-	r, err := table.Find(method, path)
+func find(t interface{ Fatal(...any) }, table *route.Table, head route.Head) string {
+	r, err := table.Find(head)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +305,7 @@ func find(t interface{ Fatal(...any) }, table *route.Table, method, path string)
 func TestExplainSaysWhy(t *testing.T) {
 	t.Parallel()
 	table := build(t, "/orders/**", "GET /orders/{id}", "/orders/{id}", "POST /orders/{id}", "/orders/new", "/other")
-	got, err := table.Explain("GET", "/orders/new")
+	got, err := table.Explain(route.Head{Method: "GET", Path: "/orders/new"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,12 +333,12 @@ func FuzzPathModel(f *testing.F) {
 	}
 	table := build(f, "/orders/**", "/admin", "/admin/{page}", "GET /a/b/{c}", "/a/**")
 	f.Fuzz(func(t *testing.T, path string) {
-		r, err := table.Find("GET", path)
+		r, err := table.Find(route.Head{Method: "GET", Path: path})
 		if err != nil {
 			return
 		}
 		for _, seen := range sloppyReadings(path) {
-			other, err := table.Find("GET", seen)
+			other, err := table.Find(route.Head{Method: "GET", Path: seen})
 			if err != nil {
 				continue // refused in that form, so it is no way in
 			}

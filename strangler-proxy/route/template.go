@@ -15,11 +15,13 @@ import (
 
 // A Template is the pattern of a match: an optional method and a path of literal
 // segments, placeholders such as {id} (one non-empty segment each) and, at the end
-// only, ** (any number of segments, also none).
+// only, ** (any number of segments, also none). It may ask for a host, headers and
+// query parameters too.
 type Template struct {
-	Method   string // empty means every method
-	source   string
-	segments []segment
+	Method     string // empty means every method
+	source     string
+	segments   []segment
+	conditions *conditions // nil if there are none
 }
 
 type segmentKind int
@@ -36,8 +38,13 @@ type segment struct {
 	text string // of a literal, decoded
 }
 
-// String is the template as it was written.
-func (t Template) String() string { return t.source }
+// String is the template as it was written, and its conditions.
+func (t Template) String() string {
+	if t.conditions == nil {
+		return t.source
+	}
+	return t.source + " " + t.conditions.String()
+}
 
 // Path is the template without its method.
 func (t Template) Path() string {
@@ -143,7 +150,7 @@ func parsePlaceholder(part string, names map[string]bool) (segment, error) {
 // SameMatch reports whether t and o match exactly the same requests, which makes a
 // choice between them impossible.
 func (t Template) SameMatch(o Template) bool {
-	return t.Method == o.Method && t.shape() == o.shape()
+	return t.Key() == o.Key()
 }
 
 // shape is the path with the names of placeholders left out.
@@ -164,7 +171,13 @@ func (t Template) shape() string {
 }
 
 // Key is equal for two templates exactly when SameMatch holds.
-func (t Template) Key() string { return t.Method + " " + t.shape() }
+func (t Template) Key() string {
+	key := t.Method + " " + t.shape()
+	if t.conditions != nil {
+		key += fmt.Sprintf(" %q %q %q", t.conditions.host, t.conditions.headers, t.conditions.query)
+	}
+	return key
+}
 
 // compare is negative when t is preferred to o: the first segment that differs
 // decides, a literal before a placeholder before **; a path that ends comes before
