@@ -2,7 +2,6 @@ package strangler_test
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +50,7 @@ func TestOpenBreakerLetsTheMonolithAnswer(t *testing.T) {
 	if hits.Load() != 5 {
 		t.Errorf("the service saw %d requests, want 5", hits.Load())
 	}
-	metrics := metricsOf(t, r)
+	metrics := r.admin("GET", "/metrics").text
 	for _, want := range []string{
 		`strangler_breaker_state{service="s"} 3`, `strangler_breaker_changes_total{service="s",to="open"} 1`,
 		`strangler_fallbacks_total{reason="breaker_open",route="q"} 7`,
@@ -132,18 +131,4 @@ func TestServiceIsKilledAndComesBack(t *testing.T) {
 	for range 20 {
 		served(t, r.do("GET", "/s/x", nil), 200, "s", "")
 	}
-}
-
-func metricsOf(t *testing.T, r *rig) string {
-	t.Helper()
-	res, err := http.Get("http://" + r.proxy.AdminAddr().String() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

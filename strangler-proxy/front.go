@@ -263,6 +263,9 @@ func describe(e *upstream.Error) (status int, message string) {
 	default:
 		status = http.StatusBadGateway
 	}
+	if errors.Is(e.Failure.Err, upstream.ErrBudget) {
+		status, what = http.StatusServiceUnavailable, "already answers for as many requests as it may"
+	}
 	message = who + " " + what
 	if e.Before != "" {
 		message = "the service failed (" + e.Before + ") and " + message

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
 // metrics is the proxy's own registry. Every label is bounded by the configuration:
@@ -23,6 +24,7 @@ type metrics struct {
 	inFlight  prometheus.Gauge
 
 	breakerChanges *prometheus.CounterVec
+	refused        *prometheus.CounterVec
 
 	reloadGood, reloadTime, configVersion prometheus.Gauge
 	configInfo                            *prometheus.GaugeVec
@@ -49,6 +51,9 @@ func newMetrics() *metrics {
 		breakerChanges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_breaker_changes_total", Help: "Steps of the services' breakers, by the state that followed.",
 		}, []string{"service", "to"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_fallbacks_refused_total", Help: "Requests answered 503 because fallback.max was reached.",
+		}, []string{"route"}),
 
 		reloadGood:    gauge("strangler_config_last_reload_successful", "1 if the last look at the configuration found it good, else 0."),
 		reloadTime:    gauge("strangler_config_last_reload_success_timestamp_seconds", "When a configuration was last taken over."),
@@ -57,7 +62,7 @@ func newMetrics() *metrics {
 			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
 		}, []string{"hash"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.inFlight, m.breakerChanges,
+	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.inFlight, m.breakerChanges, m.refused,
 		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -80,6 +85,7 @@ func (m *metrics) loaded(s *snapshot) {
 type routeMetrics struct {
 	sides     [3]sideMetrics // monolith, service, proxy
 	fallbacks *prometheus.CounterVec
+	refused   prometheus.Counter
 }
 
 type sideMetrics struct {
@@ -88,7 +94,7 @@ type sideMetrics struct {
 }
 
 func (m *metrics) route(name string) *routeMetrics {
-	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name})}
+	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name}), refused: m.refused.WithLabelValues(name)}
 	for i, side := range []string{config.MonolithName, "service", config.ProxyName} {
 		for class := range r.sides[i].classes {
 			r.sides[i].classes[class] = m.requests.WithLabelValues(name, side, strconv.Itoa(class+1)+"xx")
@@ -114,6 +120,10 @@ func (c *routeCounters) record(x *exchange.Exchange, took time.Duration) {
 	side.classes[min(max(x.Status/100, 1), 5)-1].Inc()
 	if !x.Upgraded {
 		side.duration.Observe(took.Seconds())
+	}
+	if x.Failure == upstream.ReasonBudget {
+		c.metrics.refused.Inc()
+		return
 	}
 	if x.Fallback != "" {
 		c.fallbacks.Add(1)

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
@@ -97,13 +99,18 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	}
 	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
 	p.registry = newRegistry(p.metrics, opts.Log)
-	p.forward = upstream.New(upstream.Options{ConnectTimeout: opts.ConnectTimeout})
+	p.forward = upstream.New(upstream.Options{
+		ConnectTimeout: opts.ConnectTimeout,
+		InFlight:       func() int64 { return p.front.open.Load() },
+	})
 	var access *slog.Logger
 	if opts.AccessLog {
 		access = opts.Log
 	}
 	p.front = newFront(&p.current, p.metrics, p.forward, opts.StallTimeout, access, opts.Log)
-	p.metrics.registry.MustRegister(newBreakerStates(&p.current))
+	p.metrics.registry.MustRegister(newBreakerStates(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",
+	}, func() float64 { return float64(p.forward.Fallbacks()) }))
 	p.use(cfg)
 	if err := p.bind(ctx, cfg); err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 func TestMetricsReference(t *testing.T) {
 	t.Parallel()
 	m := newEcho(t, "monolith")
-	r := start(t, oneRoute(m.URL, deadURL(t), "live"))
+	r := start(t, guarded(m.URL, deadURL(t), "{ open_at: 1 of 1 }"))
 	r.do("GET", "/s/x", nil)
 	r.send("GET /a%00 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	await(t, "a fallback", func() bool { return r.status().Routes[0].Fallbacks == 1 })

@@ -142,7 +142,7 @@ func effective(cfg *config.Config) map[string]any {
 		"schema": 1, "version": 1, "listen": cfg.Listen, "admin": map[string]any{"listen": cfg.Admin},
 		"monolith": map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"services": services, "routes": routes,
-		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words()}},
+		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}},
 	}
 }
 
@@ -167,7 +167,7 @@ func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\nadmin: { listen: %s }\n", cfg.Listen, cfg.Admin)
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
-	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s] }\n", strings.Join(cfg.Fallback.Words(), ", "))
+	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max)
 	fmt.Fprint(&b, "services:\n")
 	for _, s := range cfg.Services {
 		fmt.Fprintf(&b, "  %s: { url: [%s], timeout: %s", s.Name, strings.Join(texts(s), ", "), s.Timeout)

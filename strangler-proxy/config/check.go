@@ -134,8 +134,14 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 		timeout = c.duration(t, "defaults.timeout")
 	}
 	if f := keys["fallback"]; f != nil {
-		if keys, ok := c.section(f, fallbackSection, "defaults.fallback"); ok && keys["on"] != nil {
-			cfg.Fallback = c.fallback(keys["on"])
+		keys, _ := c.section(f, fallbackSection, "defaults.fallback")
+		if on := keys["on"]; on != nil {
+			maximum := cfg.Fallback.Max
+			cfg.Fallback = c.fallback(on)
+			cfg.Fallback.Max = maximum
+		}
+		if m := keys["max"]; m != nil {
+			cfg.Fallback.Max = c.budget(m)
 		}
 	}
 	return timeout

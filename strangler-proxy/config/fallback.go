@@ -11,6 +11,7 @@ import (
 type Fallback struct {
 	Connect, Reset, Timeout bool
 	statuses                [100]bool // 500 to 599
+	Max                     Budget
 }
 
 // Status reports whether the monolith may answer in place of this status.
@@ -19,7 +20,7 @@ func (f *Fallback) Status(status int) bool {
 }
 
 func defaultFallback() Fallback {
-	f := Fallback{Connect: true, Reset: true, Timeout: true}
+	f := Fallback{Connect: true, Reset: true, Timeout: true, Max: Budget{Count: DefaultFallbackMax}}
 	for _, s := range []int{501, 502, 503, 504} {
 		f.statuses[s-500] = true
 	}

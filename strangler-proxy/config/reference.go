@@ -103,6 +103,9 @@ answered 503 with ` + "`Retry-After`" + `. A breaker is *open* (no request reach
 try it, all others go to the monolith), then *ramping* (a growing share reaches it), then *closed*. It belongs to the
 service, so all its routes share it, and it survives every reload that leaves the service's urls and breaker alone.
 
+The monolith stands in for at most ` + "`fallback.max`" + ` requests at a time. What is beyond is answered 503 with ` + "`Retry-After`" + `,
+so a dead service cannot take the monolith down. A switched protocol, a WebSocket say, does not count.
+
 A request body is not kept: once a byte of it was read for the service, the monolith cannot get it. A service's
 response to a reading request of at most 16 KiB with a ` + "`Content-Length`" + ` is held until it is complete, so that a
 truncated one can be replaced; a larger one that breaks off reaches the client broken off.

@@ -41,6 +41,7 @@ func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		answer.discard()
 		x.Fallback = reason
+		return settle(x, config.MonolithName, f.fallBack(req, x.Plan, body))
 	}
 	return settle(x, config.MonolithName, f.ask(req, x.Plan.Monolith, x.Plan.Monolith.Timeout, body, 0))
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,12 +25,15 @@ type Options struct {
 	ConnectTimeout time.Duration // 0 means 1 s: a dead service must not cost each request a long wait
 	IdleConns      int           // kept open for each instance; 0 means 256
 	IdleTimeout    time.Duration // 0 means 4 s: shorter than what common servers keep, so that the end of an idle connection rarely meets a request
+	InFlight       func() int64  // requests that the proxy serves now, for a budget in percent; nil means 0
 }
 
 // A Forwarder is an http.RoundTripper that serves the plan of the Exchange in a
 // request's context. Goroutines may share it.
 type Forwarder struct {
 	transport *http.Transport
+	inFlight  func() int64
+	fallbacks atomic.Int64 // in flight
 }
 
 // New returns a Forwarder. Close releases its idle connections.
@@ -44,10 +48,13 @@ func New(opts Options) *Forwarder {
 	if conns == 0 {
 		conns = 256
 	}
+	if opts.InFlight == nil {
+		opts.InFlight = func() int64 { return 0 }
+	}
 	dialer := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &Forwarder{transport: &http.Transport{
+	return &Forwarder{inFlight: opts.InFlight, transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
