@@ -40,13 +40,14 @@ func (t *tool) configCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Report everything that is wrong with the file",
-		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. --connect also asks the monolith and the services.",
+		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. A failing test of the file is a warning. --connect also asks the monolith and the services.",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := t.readStrict()
 			if err != nil {
 				return err
 			}
+			tests := reportOf(cfg).Failed
 			var failed []string
 			if connect {
 				failed = probe(cmd.Context(), cfg)
@@ -54,13 +55,16 @@ func (t *tool) configCheck() *cobra.Command {
 			if t.json() {
 				err := printJSON(cmd, map[string]any{
 					"schema": 1, "file": t.config, "hash": cfg.Hash, "routes": len(cfg.Routes), "services": len(cfg.Services),
-					"unreachable": nonNil(failed), "next_steps": []string{t.command("proxy")},
+					"failed_tests": tests, "unreachable": nonNil(failed), "next_steps": []string{t.command("proxy")},
 				})
 				if err != nil {
 					return err
 				}
 			} else {
 				fmt.Fprintln(cmd.OutOrStdout(), summary(cfg))
+			}
+			for _, f := range tests {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", f)
 			}
 			if len(failed) > 0 {
 				return program.Fail(program.Unreachable, "start what is missing or mend its url", "%s", strings.Join(failed, "; "))
@@ -141,7 +145,7 @@ func effective(cfg *config.Config) map[string]any {
 	return map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen, "admin": map[string]any{"listen": cfg.Admin},
 		"monolith": map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
-		"services": services, "routes": routes,
+		"services": services, "routes": routes, "tests": testTexts(cfg),
 		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}},
 	}
 }
@@ -152,6 +156,14 @@ func breakerValue(u config.Upstream) any {
 		return "off"
 	}
 	return map[string]any{"open_at": fmt.Sprintf("%d of %d", s.Failures, s.Window), "wait": s.Wait.String(), "probes": s.Probes, "ramp": s.Ramp.String()}
+}
+
+func testTexts(cfg *config.Config) []string {
+	all := []string{}
+	for _, t := range cfg.Tests {
+		all = append(all, t.Text)
+	}
+	return all
 }
 
 func texts(u config.Upstream) []string {
@@ -184,6 +196,12 @@ func effectiveYAML(cfg *config.Config) string {
 			fmt.Fprintf(&b, "to: %s, ", r.Service)
 		}
 		fmt.Fprintf(&b, "stage: %s, timeout: %s }\n", r.Stage, r.Timeout)
+	}
+	if len(cfg.Tests) > 0 {
+		fmt.Fprint(&b, "tests:\n")
+	}
+	for _, text := range testTexts(cfg) {
+		fmt.Fprintf(&b, "  - %q\n", text)
 	}
 	return b.String()
 }

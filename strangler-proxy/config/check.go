@@ -52,6 +52,7 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	if n := top["routes"]; n != nil {
 		c.routes(n, cfg, serviceTimeout)
 	}
+	c.tests(top["tests"], cfg)
 	if len(c.problems) > 0 {
 		return cfg
 	}

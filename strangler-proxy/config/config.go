@@ -39,6 +39,7 @@ type Config struct {
 	Fallback Fallback
 	Routes   []Route // in file order
 	Table    *route.Table
+	Tests    []Test // in file order
 }
 
 // An Upstream is the monolith or a service: one or more instances that are alike.

@@ -32,6 +32,7 @@ var (
 		{Name: "services", Type: "mapping of url or mapping", Doc: "The extracted services by name. `monolith` and `proxy` are not free as names."},
 		{Name: "defaults", Type: "mapping", Doc: "What holds for every route that says nothing else."},
 		{Name: "routes", Type: "mapping of mapping", Doc: "The routes by name. Their order does not matter."},
+		{Name: "tests", Type: "list of test", Doc: "Requests and who has to answer them, such as `GET /orders/42 X-Beta:yes -> orders or monolith`, see below."},
 	}}
 	adminSection = Section{"admin", "Health, metrics and status. It is served on this address only, never to clients.", []Key{
 		{Name: "listen", Type: "address", Default: DefaultAdmin, Doc: "A loopback address of this machine. A change takes effect at the next start."},

@@ -83,6 +83,22 @@ The bytes of path and query are forwarded as they came. A path that servers read
 slashes, dot segments, backslashes, empty segments) is answered 400 and never forwarded if another reading selects
 another route; encoded control bytes and a raw ` + "`#`" + ` are refused always.
 
+## Tests
+
+Each line under ` + "`tests`" + ` is a request and who has to answer it:
+
+` + "```yaml" + `
+tests:
+  - GET /orders/42?page=2 -> orders
+  - GET /orders/42 X-Beta:yes Host:shop.example -> orders or monolith
+  - GET /orders/..%2fadmin -> refused
+` + "```" + `
+
+After ` + "`->`" + ` stand one or more of ` + "`monolith`" + `, the services' names and ` + "`refused`" + ` (answered 400, never forwarded).
+` + "`strangler route test`" + ` runs them without sending anything, names what fails with file, line and column, and says which
+routes no test covers; ` + "`--fail-under 100`" + ` makes that a failure. A test that fails does not keep the proxy from
+using the file; one that cannot be read does.
+
 ## When the monolith answers in place of a service
 
 Only at stage ` + "`live`" + `, never after a byte of the service's response has gone to the client, and never when a request that
