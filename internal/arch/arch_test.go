@@ -19,6 +19,7 @@ const module = "github.com/stranglerfig/toolkit/"
 // longest folder wins. A package may always import below its own folder.
 var policy = map[string]rule{
 	"cmd":             {[]string{"compare", "extracted", "internal", "migrations", "monolith", "strangler-proxy"}, "main wires everything, and nothing imports a main"},
+	"compare":         {[]string{"internal"}, "the differ and its tools know neither proxy nor shop"},
 	"strangler-proxy": {[]string{"compare", "internal"}, "the proxy knows no shop and no database"},
 	"migrations":      {[]string{"internal"}, "schema and the split engine know no shop code"},
 	"monolith":        {[]string{"internal", "migrations"}, "the shop before"},

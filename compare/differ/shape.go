@@ -1,0 +1,250 @@
+package differ
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A shape is the kind of a scalar and the details of its format: what stays of a value
+// when the value itself is noise.
+type shape struct {
+	base   string
+	detail string
+}
+
+func (s shape) String() string {
+	if s.detail == "" {
+		return s.base
+	}
+	return s.base + " " + s.detail
+}
+
+func shapeOf(v value) shape {
+	switch v.kind {
+	case stringValue:
+		return textShape(v.text)
+	case numberValue:
+		if !isInteger(v.text) {
+			return shape{"number", strconv.Itoa(places(v.text)) + " places"}
+		}
+		if _, unit, ok := epoch(v.text); ok {
+			return shape{"epoch", unit}
+		}
+		return shape{"integer", ""}
+	}
+	return shape{v.kind.String(), ""}
+}
+
+func textShape(s string) shape {
+	switch {
+	case s == "":
+		return shape{"empty text", ""}
+	case isUUID(s):
+		return shape{"uuid", "version " + s[14:15]}
+	case isULID(s):
+		return shape{"ulid", ""}
+	case isDigits(s):
+		return shape{"integer text", ""}
+	case isHex(s):
+		return shape{"hex", strconv.Itoa(len(s)) + " digits"}
+	case isJWT(s):
+		return shape{"jwt", ""}
+	case isToken(s):
+		return shape{"token", ""}
+	}
+	if _, layout, ok := timestamp(s); ok {
+		return shape{"timestamp", layout}
+	}
+	if isDecimal(s) {
+		return shape{"decimal text", strconv.Itoa(places(s)) + " places"}
+	}
+	return shape{"text", ""}
+}
+
+// admits reports whether v has the shape. Random values do not show their kind each
+// time (a hexadecimal number may happen to be all digits), so it asks whether v could be one.
+func (s shape) admits(v value) bool {
+	switch s.base {
+	case "text":
+		return v.kind == stringValue && v.text != ""
+	case "token":
+		return v.kind == stringValue && len(v.text) >= 8 && tokenBytes(v.text)
+	case "hex":
+		return v.kind == stringValue && hexDigits(v.text) && s.detail == strconv.Itoa(len(v.text))+" digits"
+	case "integer":
+		return v.kind == numberValue && isInteger(v.text)
+	}
+	return shapeOf(v) == s
+}
+
+// timestamp reads an RFC 3339, SQL or HTTP time or a date, and gives its layout with
+// every digit as 0.
+func timestamp(s string) (at time.Time, layout string, ok bool) {
+	if len(s) < len(time.DateOnly) || len(s) > 40 {
+		return at, "", false
+	}
+	var err error
+	switch {
+	case strings.HasSuffix(s, " GMT"):
+		at, err = http.ParseTime(s)
+		return at, "HTTP", err == nil
+	case s[4] != '-':
+		return at, "", false
+	case len(s) == len(time.DateOnly):
+		at, err = time.Parse(time.DateOnly, s)
+	case s[10] == 'T':
+		if at, err = time.Parse(time.RFC3339Nano, s); err != nil {
+			at, err = time.Parse("2006-01-02T15:04:05.999999999", s)
+		}
+	case s[10] == ' ':
+		at, err = time.Parse("2006-01-02 15:04:05.999999999", s)
+	default:
+		return at, "", false
+	}
+	if err != nil {
+		return at, "", false
+	}
+	return at, strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return '0'
+		}
+		return r
+	}, s), true
+}
+
+// epoch reads an integer as a Unix time between 2017 and 2049, the only ones it takes
+// for times.
+func epoch(s string) (at time.Time, unit string, ok bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return at, "", false
+	}
+	const first, last = 1_500_000_000, 2_500_000_000
+	for _, u := range [...]struct {
+		name  string
+		ratio int64
+	}{{"s", 1}, {"ms", 1e3}, {"µs", 1e6}, {"ns", 1e9}} {
+		if n/u.ratio >= first && n/u.ratio < last {
+			return time.Unix(n/u.ratio, n%u.ratio*(1e9/u.ratio)), u.name, true
+		}
+	}
+	return at, "", false
+}
+
+// instant returns the time that v says, if it says one.
+func instant(v value) (time.Time, bool) {
+	switch v.kind {
+	case stringValue:
+		at, _, ok := timestamp(v.text)
+		return at, ok
+	case numberValue:
+		at, _, ok := epoch(v.text)
+		return at, ok
+	}
+	return time.Time{}, false
+}
+
+// isOpaque reports whether s looks generated: nobody chose it, and no two things share it.
+func isOpaque(s string) bool {
+	return len(s) >= 12 && (isUUID(s) || isULID(s) || isHex(s) || isJWT(s) || isToken(s))
+}
+
+// isData reports whether the name of a member looks like a value: the object is a map then.
+func isData(name string) bool { return isDigits(name) || isOpaque(name) }
+
+func isUUID(s string) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] != '-' && !hexDigit(s[i]) {
+			return false
+		}
+	}
+	return strings.Count(s, "-") == 4
+}
+
+func isULID(s string) bool {
+	if len(s) != 26 || s[0] > '7' {
+		return false
+	}
+	for i := range len(s) {
+		if strings.IndexByte("0123456789ABCDEFGHJKMNPQRSTVWXYZ", s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// isHex reports whether s is at least 16 hexadecimal digits, some of them decimal.
+func isHex(s string) bool {
+	return len(s) >= 16 && strings.ContainsAny(s, "0123456789") && hexDigits(s)
+}
+
+func hexDigits(s string) bool {
+	for i := range len(s) {
+		if !hexDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func hexDigit(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isDecimal(s string) bool {
+	whole, fraction, found := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	return isDigits(whole) && (!found || isDigits(fraction))
+}
+
+func isJWT(s string) bool {
+	return strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2 && tokenBytes(s)
+}
+
+// isToken reports whether s is one word of at least 12 letters and digits that mixes
+// them as only a generator does.
+func isToken(s string) bool {
+	if len(s) < 12 || !tokenBytes(s) {
+		return false
+	}
+	digits, changes := 0, 0
+	last := 0
+	for i := range len(s) {
+		now := 0
+		switch c := s[i]; {
+		case '0' <= c && c <= '9':
+			now = 1
+			digits++
+		case 'a' <= c && c <= 'z':
+			now = 2
+		case 'A' <= c && c <= 'Z':
+			now = 3
+		}
+		if now != last && now != 0 && last != 0 {
+			changes++
+		}
+		last = now
+	}
+	return digits > 0 && changes >= 4
+}
+
+func tokenBytes(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("-_+/=.~", c) >= 0) {
+			return false
+		}
+	}
+	return true
+}
