@@ -49,22 +49,28 @@ func newShop(t *testing.T) *shop {
 	if err := os.WriteFile(s.config, fmt.Appendf(nil, config, monolith.URL, service.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	proxy, err := shoptest.Start(t.Context(), filepath.Join(bin, "strangler"), "proxy", "--config", s.config,
+	s.url, s.admin = startProxy(t, s.config)
+	eventually(t, "the service has its copy", func() bool { return status(t, service.URL+"/readyz") == http.StatusOK })
+	return s
+}
+
+// startProxy starts the proxy with the config file and returns its two addresses.
+func startProxy(t *testing.T, config string) (url, admin string) {
+	t.Helper()
+	proxy, err := shoptest.Start(t.Context(), filepath.Join(bin, "strangler"), "proxy", "--config", config,
 		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--access-log=false")
 	if err != nil {
 		t.Fatal(err)
 	}
 	stopAtEnd(t, proxy)
-	s.url = proxy.URL
 	eventually(t, "the proxy prints its admin address", func() bool {
 		m := regexp.MustCompile(`(http://127\.0\.0\.1:\d+)/status`).FindStringSubmatch(proxy.Output())
 		if m != nil {
-			s.admin = m[1]
+			admin = m[1]
 		}
 		return m != nil
 	})
-	eventually(t, "the service has its copy", func() bool { return status(t, service.URL+"/readyz") == http.StatusOK })
-	return s
+	return proxy.URL, admin
 }
 
 // A route is what the proxy tells of one.
@@ -79,7 +85,20 @@ type route struct {
 
 func (s *shop) route(t *testing.T) route {
 	t.Helper()
-	res, err := http.Get(s.admin + "/status")
+	all := routes(t, s.admin)
+	for _, r := range all {
+		if r.Name == routeName {
+			return r
+		}
+	}
+	t.Fatalf("the proxy has no route %s: %v", routeName, all)
+	return route{}
+}
+
+// routes asks the proxy for all of its routes.
+func routes(t *testing.T, admin string) []route {
+	t.Helper()
+	res, err := http.Get(admin + "/status")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +109,7 @@ func (s *shop) route(t *testing.T) route {
 	if err := json.NewDecoder(res.Body).Decode(&state); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range state.Routes {
-		if r.Name == routeName {
-			return r
-		}
-	}
-	t.Fatalf("the proxy has no route %s: %v", routeName, state.Routes)
-	return route{}
+	return state.Routes
 }
 
 // set moves the route to stage, as a person would, and waits for the proxy to follow.
