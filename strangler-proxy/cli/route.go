@@ -19,12 +19,18 @@ func (t *tool) routeCommand() *cobra.Command {
 }
 
 // read parses the configuration file for a look, also outside the proxy's environment.
-func (t *tool) read() (*config.Config, error) {
-	source, err := yamldoc.ReadFile(t.config)
+func (t *tool) read() (*config.Config, error) { return t.readFile(t.config) }
+
+func (t *tool) readFile(path string) (*config.Config, error) {
+	source, err := yamldoc.ReadFile(path)
 	if err != nil {
-		return nil, program.Fail(program.Usage, "name the file with --config", "configuration: %w", err)
+		remedy := ""
+		if path == t.config {
+			remedy = "name the file with --config"
+		}
+		return nil, program.Fail(program.Usage, remedy, "configuration: %w", err)
 	}
-	cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup, AllowUnset: true})
+	cfg, _, err := config.Parse(path, source, config.Options{LookupEnv: t.lookup, AllowUnset: true})
 	if err != nil {
 		return nil, &program.Error{Code: program.Usage, Err: err}
 	}
