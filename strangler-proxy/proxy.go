@@ -108,7 +108,7 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		access = opts.Log
 	}
 	p.front = newFront(&p.current, p.metrics, p.forward, opts.StallTimeout, access, opts.Log)
-	p.metrics.registry.MustRegister(newBreakerStates(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",
 	}, func() float64 { return float64(p.forward.Fallbacks()) }))
 	p.use(cfg)
@@ -270,6 +270,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, torn: p.looksTorn, check: func() { _ = p.Reload() }}
 		running.Go(func() { w.run(watch) })
 	}
+	health := &healthWatch{current: p.current.Load}
+	running.Go(func() { health.run(watch) })
 	var err error
 	select {
 	case err = <-failed:

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/balance"
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
@@ -77,10 +78,17 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 func (r *registry) target(u config.Upstream) *exchange.Target {
 	old := r.targets[u.Name]
 	same := old != nil && slices.EqualFunc(old.URLs, u.URLs, sameURL) && sameBreaker(old.Breaker, u.Breaker)
-	if same && old.Timeout == u.Timeout {
-		return old
-	}
 	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout}
+	if len(u.URLs) > 1 {
+		var before *balance.Pool
+		if old != nil {
+			before = old.Pool
+		}
+		t.Pool = balance.New(u.URLs, balance.Options{
+			SlowStart: u.SlowStart,
+			Changed:   func(instance string, now balance.State) { r.instanceChanged(u.Name, instance, now) },
+		}, before)
+	}
 	switch {
 	case same:
 		t.Breaker = old.Breaker

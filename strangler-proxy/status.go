@@ -32,7 +32,7 @@ func (p *Proxy) Status() admin.Status {
 	}
 	for i, u := range s.config.Services {
 		service := upstreamStatus(u)
-		service.Breaker = breakerStatus(s.services[i])
+		service.Breaker, service.Instances = breakerStatus(s.services[i]), instancesStatus(s.services[i])
 		st.Services = append(st.Services, service)
 	}
 	for i, r := range s.config.Routes {

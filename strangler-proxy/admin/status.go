@@ -36,9 +36,16 @@ type Config struct {
 
 // Upstream is the monolith or a service.
 type Upstream struct {
-	Name    string   `json:"name"`
-	URLs    []string `json:"urls"`
-	Breaker *Breaker `json:"breaker,omitempty"` // of a service that has one
+	Name      string     `json:"name"`
+	URLs      []string   `json:"urls"`
+	Breaker   *Breaker   `json:"breaker,omitempty"`   // of a service that has one
+	Instances []Instance `json:"instances,omitempty"` // of a service that has several
+}
+
+// Instance is one address of a service that has several.
+type Instance struct {
+	URL   string `json:"url"`
+	State string `json:"state"` // well, easing, ejected or down
 }
 
 // Breaker says whether a service is asked, see package breaker.

@@ -137,7 +137,7 @@ func (t *tool) configShow() *cobra.Command {
 func effective(cfg *config.Config) map[string]any {
 	services, routes := map[string]any{}, map[string]any{}
 	for _, s := range cfg.Services {
-		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s)}
+		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String()}
 	}
 	for _, r := range cfg.Routes {
 		routes[r.Name] = map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
@@ -184,9 +184,9 @@ func effectiveYAML(cfg *config.Config) string {
 	for _, s := range cfg.Services {
 		fmt.Fprintf(&b, "  %s: { url: [%s], timeout: %s", s.Name, strings.Join(texts(s), ", "), s.Timeout)
 		if s.Health != "" {
-			fmt.Fprintf(&b, ", health: %q", s.Health)
+			fmt.Fprintf(&b, ", health: { path: %q, interval: %s, timeout: %s }", s.Health, s.Checks.Interval, s.Checks.Timeout)
 		}
-		fmt.Fprintf(&b, ", breaker: %s", s.BreakerText())
+		fmt.Fprintf(&b, ", breaker: %s, slow_start: %s", s.BreakerText(), s.SlowStart)
 		fmt.Fprint(&b, " }\n")
 	}
 	fmt.Fprint(&b, "routes:\n")

@@ -153,12 +153,18 @@ func figures(c admin.Counters) []string {
 
 // condition says what is wrong with a service, or nothing.
 func condition(s admin.Upstream) string {
+	text := ""
+	for _, i := range s.Instances {
+		if i.State != "well" {
+			text += "  " + i.URL + " " + i.State
+		}
+	}
 	b := s.Breaker
 	switch {
 	case b == nil || b.State == "closed":
-		return ""
+		return text
 	case b.State == "ramping":
-		return fmt.Sprintf("  breaker ramping: %.0f %% of the requests", 100*b.Share)
+		return text + fmt.Sprintf("  breaker ramping: %.0f %% of the requests", 100*b.Share)
 	}
-	return fmt.Sprintf("  breaker %s since %s: the monolith answers", b.State, b.Since.Format(time.TimeOnly))
+	return text + fmt.Sprintf("  breaker %s since %s: the monolith answers", b.State, b.Since.Format(time.TimeOnly))
 }

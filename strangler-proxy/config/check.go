@@ -149,7 +149,7 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 }
 
 func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time.Duration) Upstream {
-	u := Upstream{Timeout: timeout}
+	u := Upstream{Timeout: timeout, Checks: defaultChecks(), SlowStart: defaultSlowStart}
 	if s.Path == serviceSection.Path {
 		on := breaker.Default()
 		u.Breaker = &on
@@ -170,10 +170,10 @@ func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time
 		}
 	}
 	if h := keys["health"]; h != nil {
-		u.Health = c.text(h, what+".health")
-		if u.Health != "" && !strings.HasPrefix(u.Health, "/") {
-			c.add(h.Pos, "e.g. /healthz", "%s.health must be a path that starts with /", what)
-		}
+		c.health(h, what+".health", &u)
+	}
+	if s := keys["slow_start"]; s != nil {
+		u.SlowStart = c.duration(s, what+".slow_start")
 	}
 	if t := keys["timeout"]; t != nil {
 		u.Timeout = c.duration(t, what+".timeout")

@@ -44,11 +44,13 @@ type Config struct {
 
 // An Upstream is the monolith or a service: one or more instances that are alike.
 type Upstream struct {
-	Name    string
-	URLs    []*url.URL
-	Health  string            // path that answers 200 when an instance is well; may be empty
-	Timeout time.Duration     // until its response begins; 0 means no limit
-	Breaker *breaker.Settings // nil: none
+	Name      string
+	URLs      []*url.URL
+	Health    string            // path that answers 200 when an instance is well; may be empty
+	Timeout   time.Duration     // until its response begins; 0 means no limit
+	Checks    HealthChecks      // of several instances that have a health path
+	SlowStart time.Duration     // of one of several instances that comes back
+	Breaker   *breaker.Settings // nil: none
 }
 
 // A Route is a route of the table with what only the file says about it.

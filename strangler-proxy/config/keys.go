@@ -19,13 +19,13 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, adminSection, monolithSection, serviceSection, breakerSection, defaultsSection, fallbackSection, routeSection, matchSection}
+	return []Section{topSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, routeSection, matchSection}
 }
 
 // The sections. They are constants in all but name.
 var (
 	topSection = Section{"", "The top level of the file.", []Key{
-		{Name: "version", Type: "number", Required: true, Doc: "Version of the format: `1`."},
+		{Name: "version", Type: "version", Required: true, Doc: "Version of the format: `1`."},
 		{Name: "listen", Type: "address", Default: DefaultListen, Doc: "Where clients connect, `host:port`. Port `0` takes a free one. A change takes effect at the next start."},
 		{Name: "admin", Type: "mapping", Doc: "The admin listener, see below."},
 		{Name: "monolith", Type: "url or mapping", Required: true, Doc: "Who answers whatever no route has taken over."},
@@ -42,8 +42,9 @@ var (
 		{Name: "timeout", Type: "duration", Default: "60s", Doc: "How long a response may take to begin. `0s` means no limit."},
 	}}
 	serviceSection = Section{"services.NAME", "The long form; `orders: http://127.0.0.1:9008` is short for `{url: …}`.", []Key{
-		{Name: "url", Type: "url or list of urls", Required: true, Doc: "One or more instances. They take turns; one that refuses the connection is passed over."},
-		{Name: "health", Type: "path", Doc: "A path that answers 2xx when the service is well. `strangler doctor` and `config check --connect` ask it."},
+		{Name: "url", Type: "url or list of urls", Required: true, Doc: "One or more instances. They take turns; one that refuses the connection is passed over, and one that fails three times in a row is left out for 10 s, longer if that happens again. If all are left out, all are asked."},
+		{Name: "health", Type: "path or mapping", Doc: "A path that answers 2xx when the service is well. `strangler doctor` and `config check --connect` ask it, and the proxy does if there are several instances."},
+		{Name: "slow_start", Type: "duration", Default: "10s", Doc: "How long one of several instances that comes back gets less than its share. `0s` means not at all."},
 		{Name: "timeout", Type: "duration", Default: "`defaults.timeout`", Doc: "How long a response may take to begin."},
 		{Name: "breaker", Type: "mapping or off", Default: "on", Doc: "When the service is given a rest, see below. All its routes share it."},
 	}}

@@ -6,9 +6,9 @@ package exchange
 import (
 	"context"
 	"net/url"
-	"sync/atomic"
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/balance"
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
@@ -42,21 +42,13 @@ type Plan struct {
 	Fallback *config.Fallback
 }
 
-// A Target is an upstream's instances and whose turn it is. Goroutines share it.
+// A Target is an upstream and what is known about its condition. Goroutines share it.
 type Target struct {
 	Name    string
 	URLs    []*url.URL
 	Timeout time.Duration
 	Breaker *breaker.Breaker // nil: none
-	turn    atomic.Uint32
-}
-
-// Next returns the number of the instance whose turn it is.
-func (t *Target) Next() int {
-	if len(t.URLs) == 1 {
-		return 0
-	}
-	return int(t.turn.Add(1)-1) % len(t.URLs)
+	Pool    *balance.Pool    // nil for one instance
 }
 
 type contextKey struct{}

@@ -36,7 +36,7 @@ func (f *Forwarder) fallBack(req *http.Request, plan exchange.Plan, body *body) 
 	if !f.standIn(plan.Fallback.Max) {
 		return answer{failure: &Failure{Reason: ReasonBudget, Err: ErrBudget}}
 	}
-	return f.countUntilEnd(f.ask(req, plan.Monolith, plan.Monolith.Timeout, body, 0))
+	return f.countUntilEnd(f.ask(ofMonolith(req, plan, body)))
 }
 
 // countUntilEnd gives the place back when the response has ended. A switched protocol

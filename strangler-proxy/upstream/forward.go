@@ -3,7 +3,6 @@ package upstream
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
@@ -43,7 +42,11 @@ func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.Fallback = reason
 		return settle(x, config.MonolithName, f.fallBack(req, x.Plan, body))
 	}
-	return settle(x, config.MonolithName, f.ask(req, x.Plan.Monolith, x.Plan.Monolith.Timeout, body, 0))
+	return settle(x, config.MonolithName, f.ask(ofMonolith(req, x.Plan, body)))
+}
+
+func ofMonolith(req *http.Request, plan exchange.Plan, body *body) asking {
+	return asking{req: req, target: plan.Monolith, timeout: plan.Monolith.Timeout, body: body, policy: plan.Fallback}
 }
 
 func settle(x *exchange.Exchange, side string, a answer) (*http.Response, error) {
@@ -54,32 +57,6 @@ func settle(x *exchange.Exchange, side string, a answer) (*http.Response, error)
 	x.ServedBy, x.Failure = config.ProxyName, a.failure.Reason
 	return nil, &Error{Side: side, Failure: *a.failure, Before: x.Fallback}
 }
-
-// ask tries the instances of target in turn until one takes the request. Kept
-// connections that had ended say nothing about an instance: it is tried again.
-func (f *Forwarder) ask(req *http.Request, target *exchange.Target, timeout time.Duration, body *body, hold int64) answer {
-	first, instance, stale := target.Next(), 0, 0
-	for {
-		a := attempt{
-			req: req, url: target.URLs[(first+instance)%len(target.URLs)],
-			timeout: timeout, body: body.open(), hold: hold,
-		}
-		result := a.run(f.transport)
-		switch {
-		case result.failure == nil, result.failure.Sent, !body.untouched(), req.Context().Err() != nil:
-			return result
-		case result.failure.Stale && stale < limitStale:
-			stale++
-		case instance+1 == len(target.URLs):
-			return result
-		default:
-			instance++
-		}
-	}
-}
-
-// limitStale is how many ended connections one request may come to; each is dropped.
-const limitStale = 16
 
 // safe reports whether a method only reads.
 func safe(method string) bool {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
-	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 )
 
@@ -29,26 +28,17 @@ func (f *Forwarder) guarded(req *http.Request, plan exchange.Plan, body *body) a
 		}
 		return answer{failure: &Failure{Reason: reason, Err: ErrRest}}
 	}
-	a := f.ask(req, plan.Service, plan.Timeout, body, holdLimit(req, plan.Fallback))
-	switch {
-	case a.failure != nil && (req.Context().Err() != nil || errors.Is(a.failure.Err, ErrClient)):
-		permit.Dropped()
-	case a.failure != nil, sick(a.response.StatusCode, plan.Fallback):
-		permit.Failed()
-	default:
+	a := f.ask(asking{
+		req: req, target: plan.Service, timeout: plan.Timeout, body: body,
+		hold: holdLimit(req, plan.Fallback), policy: plan.Fallback,
+	})
+	switch verdict(req, plan.Fallback, a) {
+	case well:
 		permit.Succeeded()
+	case ill:
+		permit.Failed()
+	case unknown:
+		permit.Dropped()
 	}
 	return a
-}
-
-// sick reports whether a status speaks against the service. 501 does not: the service
-// is well and says that it has not learned this yet.
-func sick(status int, policy *config.Fallback) bool {
-	switch status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	case http.StatusNotImplemented:
-		return false
-	}
-	return policy.Status(status)
 }

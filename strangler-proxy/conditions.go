@@ -36,27 +36,36 @@ func breakerStatus(t *exchange.Target) *admin.Breaker {
 	}
 }
 
-// breakerStates shows the breakers of the configuration in use when somebody looks.
-type breakerStates struct {
+// conditions shows the breakers and instances of the configuration in use when somebody looks.
+type conditions struct {
 	current *atomic.Pointer[snapshot]
 	state   *prometheus.Desc
+	well    *prometheus.Desc
 }
 
-func newBreakerStates(current *atomic.Pointer[snapshot]) *breakerStates {
-	return &breakerStates{current, prometheus.NewDesc("strangler_breaker_state",
-		"The service's breaker: 0 closed, 1 ramping, 2 half-open, 3 open.", []string{"service"}, nil)}
+func newConditions(current *atomic.Pointer[snapshot]) *conditions {
+	labels := []string{"service"}
+	return &conditions{
+		current,
+		prometheus.NewDesc("strangler_breaker_state", "The service's breaker: 0 closed, 1 ramping, 2 half-open, 3 open.", labels, nil),
+		prometheus.NewDesc("strangler_instances_available", "Instances of the service that are asked.", labels, nil),
+	}
 }
 
 // Describe implements prometheus.Collector.
-func (b *breakerStates) Describe(out chan<- *prometheus.Desc) { out <- b.state }
+func (b *conditions) Describe(out chan<- *prometheus.Desc) {
+	out <- b.state
+	out <- b.well
+}
 
 // Collect implements prometheus.Collector.
-func (b *breakerStates) Collect(out chan<- prometheus.Metric) {
+func (b *conditions) Collect(out chan<- prometheus.Metric) {
 	s := b.current.Load()
 	if s == nil {
 		return
 	}
 	for _, t := range s.services {
+		out <- prometheus.MustNewConstMetric(b.well, prometheus.GaugeValue, float64(available(t)), t.Name)
 		if t.Breaker != nil {
 			out <- prometheus.MustNewConstMetric(b.state, prometheus.GaugeValue, float64(t.Breaker.View().State), t.Name)
 		}
