@@ -1,7 +1,7 @@
 package http1_test
 
 import (
-	"io"
+	"errors"
 	"testing"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
@@ -189,7 +189,7 @@ func TestErrorsStay(t *testing.T) {
 	b := chunkedBody(t, false)
 	_, _, first := b.Step([]byte("x"))
 	_, n, again := b.Step([]byte("0\r\n\r\n"))
-	if first == nil || again != first || n != 0 || b.End() != first || first == io.EOF {
+	if first == nil || !errors.Is(again, first) || n != 0 || !errors.Is(b.End(), first) {
 		t.Errorf("%v, then %v", first, again)
 	}
 }

@@ -178,7 +178,7 @@ func (r *Request) findAuthority(target []byte) Reason {
 	if len(target) == 1 && target[0] == '*' {
 		return AsteriskForm
 	}
-	skip := 0
+	var skip int
 	switch {
 	case equalFold(target[:min(len(target), shortestSchemeBytes)], "http://"):
 		skip = len("http://")

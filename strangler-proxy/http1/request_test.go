@@ -150,8 +150,10 @@ func TestFieldsByName(t *testing.T) {
 
 func TestLimitsAreSettings(t *testing.T) {
 	t.Parallel()
+	full := get + "X: 456789012345678901" // 9 + 21 bytes, and no end
 	limits := http1.Limits{TargetBytes: 10, HeaderBytes: 30, Fields: 2}
 	for text, want := range map[string]http1.Reason{
+		full: http1.LargeHeader, full[:len(full)-1]: 0,
 		"GET /234567890 HTTP/1.1\r\nHost: h\r\n\r\n":                 0,
 		"GET /2345678901 HTTP/1.1\r\nHost: h\r\n\r\n":                http1.LongTarget,
 		get + "X: 45678901234567\r\n\r\n":                            0, // 9 + 19 + 2
@@ -178,6 +180,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		"GET / HTTP/1.1\nHost: h\r\n\r\n":          "request: byte 14: a line must end in CR LF, and neither may stand elsewhere",
 		"GE(T / HTTP/1.1\r\n":                      "request: byte 2: the method is not a token",
 		get + "X: a\x00\r\n":                       "request: byte 29: a field value holds a control byte",
+		get + "X: a\r\n b\r\n":                     "request: byte 31: a field line must not begin with white space",
 		get + "X : a\r\n":                          "request: byte 26: a field name must be a token with a colon right behind it",
 		get + "X: a\nb":                            "request: byte 29: a line must end in CR LF, and neither may stand elsewhere",
 		get + "X: a\r\nContent-Length: +1\r\n\r\n": "request: byte 31: Content-Length must be a number of at most 18 digits without sign or leading zeros",

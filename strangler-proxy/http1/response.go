@@ -71,10 +71,16 @@ func (r *Response) parse(buf []byte) Reason {
 // parseStatusLine reads "HTTP/1.1 200", perhaps with a space and a reason.
 func (r *Response) parseStatusLine(b []byte) (whole bool, _ Reason) {
 	for ; r.at < min(len(b), statusPrefixBytes); r.at++ {
-		c := b[r.at]
-		switch want := "HTTP/d.d sdd"[r.at]; {
-		case want == 'd' && isDigit(c) || want == 's' && isDigit(c) && c != '0' || want != 'd' && want == c:
+		good := false
+		switch want := "HTTP/d.d 1dd"[r.at]; want {
+		case 'd':
+			good = isDigit(b[r.at])
+		case '1':
+			good = isDigit(b[r.at]) && b[r.at] != '0'
 		default:
+			good = b[r.at] == want
+		}
+		if !good {
 			return false, BadStatusLine
 		}
 	}
