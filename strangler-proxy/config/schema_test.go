@@ -1,0 +1,215 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+)
+
+func compileSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := json.Marshal(config.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft7)
+	if err := c.AddResource("strangler.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("strangler.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// valueOf is the file as a JSON value, as an editor sees it.
+func valueOf(t *testing.T, n *yamldoc.Node) any {
+	t.Helper()
+	switch n.Kind {
+	case yamldoc.String:
+		return n.Text
+	case yamldoc.Number:
+		return json.Number(n.Text)
+	case yamldoc.Bool:
+		return n.Text == "true"
+	case yamldoc.Map:
+		m := map[string]any{}
+		for _, e := range n.Entries {
+			m[e.Key] = valueOf(t, e.Value)
+		}
+		return m
+	case yamldoc.List:
+		l := []any{}
+		for _, item := range n.Items {
+			l = append(l, valueOf(t, item))
+		}
+		return l
+	}
+	return nil
+}
+
+const schemaHead = "version: 1\nmonolith: http://127.0.0.1:9000\n"
+
+const everyKey = `version: 1
+listen: :8000
+admin: { listen: 127.0.0.1:8001 }
+monolith: { url: http://127.0.0.1:9000, timeout: 30s }
+services:
+  s: { url: [http://127.0.0.1:9001, "https://127.0.0.1:9002"], health: /healthz, slow_start: 3s, timeout: 1m30s, breaker: { open_at: 5 of 20, probes: 3, ramp: 0s } }
+  t: http://127.0.0.1:9003
+  v: { url: http://127.0.0.1:9005, health: { path: /healthz, interval: 3s, timeout: 1s } }
+  u: { url: "${U:-http://127.0.0.1:9004}", breaker: off }
+defaults: { timeout: 1.5s, fallback: { on: [connect, 503, 521-523], max: 20% } }
+routes:
+  a: { match: "GET /a/{id}", to: s, stage: live, timeout: 500ms }
+  b: { match: { method: GET, path: /b, host: "*.shop.example", headers: { X-Beta: yes, X-N: 1 }, query: { all: true } }, to: t, stage: monolith }
+tests:
+  - GET /a/1 -> s
+`
+
+func TestSchemaAndCheckerAgree(t *testing.T) {
+	t.Parallel()
+	schema := compileSchema(t)
+	good := []string{everyKey, schemaHead, schemaHead + "routes:\nservices: []\ntests:\n", schemaHead + "routes:\n  a: { match: /a, stage: monolith }\n"}
+	bad := []string{
+		"", "- a\n", "version: 1\n", "monolith: http://127.0.0.1:9000\n", "version: 2\nmonolith: http://127.0.0.1:9000\n",
+		"version: '1'\nmonolith: http://127.0.0.1:9000\n", "version: 1\nmonolith: 127.0.0.1:9000\n", "version: 1\nmonolith: [http://127.0.0.1:9000]\n",
+		"version: 1\nmonolith: { timeout: 3s }\n", schemaHead + "listen: 8080\n", schemaHead + "listen: localhost\n", schemaHead + "rutes: {}\n",
+		schemaHead + "admin: 127.0.0.1:1\n", schemaHead + "defaults: { timeout: 3 }\n", schemaHead + "defaults: { timeout: soon }\n", schemaHead + "defaults: { timeout: }\n",
+		schemaHead + "defaults: { fallback: { on: connect } }\n", schemaHead + "services: { s: { url: [] } }\n", schemaHead + "services: { s: { url: ftp://a } }\n",
+		schemaHead + "services: { s: { url: http://a, health: healthz } }\n", schemaHead + "services: { -s: http://a }\n", schemaHead + "services: { s: 7 }\n",
+		schemaHead + "services: { s: { url: http://a, breaker: on } }\n",
+		schemaHead + "routes: { a: /a }\n", schemaHead + "routes: { a: { match: /a } }\n", schemaHead + "routes: { a: { stage: live } }\n",
+		schemaHead + "routes: { a: { match: a, stage: monolith } }\n", schemaHead + "routes: { a: { match: get /a, stage: monolith } }\n",
+		schemaHead + "routes: { a: { match: /a, stage: lve } }\n", schemaHead + "routes: { a: { match: { method: GET }, stage: monolith } }\n",
+		schemaHead + "routes: { a: { match: { path: /a, headers: [A] }, stage: monolith } }\n",
+		schemaHead + "routes: { a: { match: { path: /a, query: { a: [1] } }, stage: monolith } }\n",
+		schemaHead + "routes: { a: { match: { path: /a, header: { A: b } }, stage: monolith } }\n",
+		schemaHead + "tests: GET /a -> monolith\n", schemaHead + "tests: [GET /a]\n", schemaHead + "tests: [7]\n",
+	}
+	for i, source := range slices.Concat(good, bad) {
+		_, doc, err := config.Parse("strangler.yaml", []byte(source), config.Options{})
+		if doc == nil {
+			t.Fatalf("%q: %v", source, err)
+		}
+		invalid := schema.Validate(valueOf(t, doc.Root))
+		if wantGood := i < len(good); wantGood != (err == nil) || wantGood != (invalid == nil) {
+			t.Errorf("%q: the checker says %v, the schema says %v", source, err, invalid)
+		}
+	}
+}
+
+// Whatever stands in the place of whatever value: what the schema refuses, the checker
+// refuses too. The schema must never mark a good file.
+func TestSchemaRefusesNoGoodFile(t *testing.T) {
+	t.Parallel()
+	schema := compileSchema(t)
+	_, doc, err := config.Parse("strangler.yaml", []byte(everyKey), config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := valueOf(t, doc.Root)
+	refused := 0
+	values := []any{nil, "text", "/path", "GET /x", "3s", "http://127.0.0.1:9005", "off", "live", "s", "5%", json.Number("7"), json.Number("1"), true, false, []any{}, []any{"text"}, map[string]any{}}
+	mutate(root, func(place string) {
+		text, err := json.Marshal(root) // JSON is YAML
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, checked := parse(string(text), config.Options{})
+		if invalid := schema.Validate(root); invalid != nil {
+			refused++
+			if checked == nil {
+				t.Errorf("%s: the schema refuses what the checker accepts: %v\n%s", place, invalid, text)
+			}
+		}
+	}, values)
+	if refused < 300 {
+		t.Errorf("only %d changed files were refused", refused)
+	}
+}
+
+// mutate puts each of values in every place below value, one at a time, and takes
+// every key away.
+func mutate(value any, try func(place string), values []any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			kept := v[key]
+			for _, other := range values {
+				v[key] = other
+				try(fmt.Sprintf("%s = %v", key, other))
+			}
+			delete(v, key)
+			try("without " + key)
+			v[key] = kept
+			mutate(kept, try, values)
+		}
+	case []any:
+		for i, kept := range v {
+			for _, other := range values {
+				v[i] = other
+				try(fmt.Sprintf("%d = %v", i, other))
+			}
+			v[i] = kept
+			mutate(kept, try, values)
+		}
+	}
+}
+
+// Every type that a key has is known to the schema.
+func TestSchemaKnowsEveryType(t *testing.T) {
+	t.Parallel()
+	var look func(path string, value any)
+	look = func(path string, value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			if len(v) == 0 {
+				t.Errorf("%s may be anything", path)
+			}
+			for key, below := range v {
+				look(path+"/"+key, below)
+			}
+		case []any:
+			for i, below := range v {
+				look(fmt.Sprintf("%s/%d", path, i), below)
+			}
+		}
+	}
+	look("", config.Schema())
+}
+
+// Of the bad files, those with mistakes in a single place are refused by the schema too.
+func TestSchemaRefusesBadFiles(t *testing.T) {
+	t.Parallel()
+	schema := compileSchema(t)
+	for _, name := range []string{"keys", "values", "list", "empty"} {
+		source, err := os.ReadFile(filepath.Join("testdata/bad", name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, doc, _ := config.Parse(name, source, config.Options{})
+		if doc == nil {
+			t.Fatalf("%s.yaml is no YAML", name)
+		}
+		if schema.Validate(valueOf(t, doc.Root)) == nil {
+			t.Errorf("%s.yaml is accepted", name)
+		}
+	}
+}
