@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -173,5 +174,21 @@ func TestCompareLargeTables(t *testing.T) {
 	}
 	if got := differences(t, old, now); !slices.Equal(got, []string{"r7 default GET /api/r7/{id}/parts GET /api/r7/x/parts"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What cannot be compared in full is not compared at all.
+func TestCompareHasALimit(t *testing.T) {
+	t.Parallel()
+	var all []route.Route
+	for i := range 1100 {
+		all = append(all, conditional(t, fmt.Sprint(i), "/a", fmt.Sprint("X-Tenant:", i)))
+	}
+	table, err := route.Build(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := route.Compare(table, table); !errors.Is(err, route.ErrTooManyShapes) {
+		t.Errorf("got %v %v", got, err)
 	}
 }
