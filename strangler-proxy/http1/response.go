@@ -71,7 +71,7 @@ func (r *Response) parse(buf []byte) Reason {
 // parseStatusLine reads "HTTP/1.1 200", perhaps with a space and a reason.
 func (r *Response) parseStatusLine(b []byte) (whole bool, _ Reason) {
 	for ; r.at < min(len(b), statusPrefixBytes); r.at++ {
-		good := false
+		var good bool
 		switch want := "HTTP/d.d 1dd"[r.at]; want {
 		case 'd':
 			good = isDigit(b[r.at])

@@ -31,7 +31,6 @@ func (c *chunks) checkTrailer() {
 	c.checked = true
 	list := c.trailer.list
 	for i := range list {
-		list[i].marks = 0
 		if !mayTrail(c.trailer.Name(i)) {
 			list[i].marks = HopByHop
 		}
