@@ -152,7 +152,9 @@ func (w *walk) keyNames(list []member) []string {
 			others = append(others, m.name)
 		}
 	}
-	return append(preferred, others...)
+	const most = 12 // each costs a look at every element
+	all := append(preferred, others...)
+	return all[:min(len(all), most)]
 }
 
 // keys returns the key of each element as AFTER would call it, or false if the member does

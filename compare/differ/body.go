@@ -156,6 +156,7 @@ func (w *walk) text(before, after string) {
 	}
 	x, y, line := firstDifference(before, after)
 	limit := w.d.limits.ShownText
+	x, y = x[:min(len(x), limit+8192)], y[:min(len(y), limit+8192)] // far beyond what is shown
 	f := Finding{
 		Kind: Text, Severity: Breaking, Explanation: fmt.Sprintf("the texts differ from line %d on", line),
 		Before: shorten(w.d.redact.Text(x), limit), After: shorten(w.d.redact.Text(y), limit),

@@ -109,8 +109,19 @@ func readable(s string) (string, bool) {
 	return string(raw), true
 }
 
+// maxTokenised bounds the texts that are compared token by token, and maxToken the token:
+// what is longer is taken for plain text.
+const (
+	maxTokenised = 2 << 20
+	maxToken     = 256
+	maxJWT       = 4096
+)
+
 // sameTokens walks both texts token by token; what lies between tokens must be equal.
 func (w *walk) sameTokens(x, y string, tokens func(a, b string) bool) bool {
+	if len(x)+len(y) > maxTokenised {
+		return false
+	}
 	prose := strings.ContainsAny(x, " \t\n")
 	for x != "" && y != "" {
 		a, b := nextToken(x), nextToken(y)
@@ -151,10 +162,13 @@ func nextToken(s string) string {
 		return s[:36]
 	}
 	if digit(s[0]) || letter(s[0]) {
-		word := span(s, func(c byte) bool { return digit(c) || letter(c) })
-		long := span(s, func(c byte) bool {
-			return digit(c) || letter(c) || c == '-' || c == '_' || c == '.' && strings.HasPrefix(s, "eyJ")
-		})
+		jwt := strings.HasPrefix(s, "eyJ")
+		start := s[:min(len(s), maxToken)]
+		if jwt {
+			start = s[:min(len(s), maxJWT)]
+		}
+		word := span(start, func(c byte) bool { return digit(c) || letter(c) })
+		long := span(start, func(c byte) bool { return digit(c) || letter(c) || c == '-' || c == '_' || c == '.' && jwt })
 		switch {
 		case isOpaque(long) && !hasUUID(long):
 			return long

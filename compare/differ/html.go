@@ -87,7 +87,7 @@ func fragments(page []byte) ([]fragment, bool) {
 		case html.EndTagToken:
 			name, _ := z.TagName()
 			for i := len(open) - 1; i >= 0; i-- {
-				if tag, _, _ := strings.Cut(open[i].name, "["); tag == string(name) {
+				if tag, _, _ := strings.Cut(open[i].name, "["); tag == tagName(string(name)) {
 					open = open[:i]
 					break
 				}
@@ -122,13 +122,16 @@ func visible(text string, open []step) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
+// tagName cuts a name that nobody would write: each path repeats it.
+func tagName(s string) string { return s[:min(len(s), 64)] }
+
 func elementName(token html.Token) string {
 	for _, a := range token.Attr {
 		if a.Key == "name" && a.Val != "" {
-			return token.Data + "[name=" + a.Val + "]"
+			return tagName(token.Data) + "[name=" + tagName(a.Val) + "]"
 		}
 	}
-	return token.Data
+	return tagName(token.Data)
 }
 
 // appendElement adds an element and its attributes in the order of their names.

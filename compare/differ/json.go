@@ -37,8 +37,6 @@ type member struct {
 	value value
 }
 
-func (v value) scalar() bool { return v.kind < arrayValue }
-
 // A SyntaxError says where and why a text is not JSON.
 type SyntaxError struct {
 	Offset int // bytes from the start

@@ -109,7 +109,7 @@ var mutations = map[string]func(s spot) bool{
 	"flip":       func(s spot) bool { v, ok := s.get.(bool); s.set(!v); return ok },
 	"respell": func(s spot) bool {
 		v, ok := s.get.(json.Number)
-		s.set(json.Number(v + "e0"))
+		s.set(v + "e0")
 		return ok
 	},
 }
@@ -293,6 +293,13 @@ func TestOutputIsBounded(t *testing.T) {
 func TestHostileBodiesEnd(t *testing.T) {
 	t.Parallel()
 	d := newDiffer(t, differ.Rules{Limits: differ.Limits{BodyBytes: 1 << 20}})
+	names := func(offset int) string {
+		var b strings.Builder
+		for i := range 30_000 {
+			fmt.Fprintf(&b, `"%d":1,`, i+offset)
+		}
+		return "{" + b.String() + `"x":1}`
+	}
 	deep := func(inner string) string { return strings.Repeat("[", 150) + inner + strings.Repeat(",1]", 150) }
 	long := func(step int) string {
 		var b strings.Builder
@@ -306,14 +313,26 @@ func TestHostileBodiesEnd(t *testing.T) {
 		"deep":                  {deep(long(1)), deep(long(2))},
 		"long":                  {long(1), long(3)},
 		"too large":             {strings.Repeat(" ", 1<<20) + "1", strings.Repeat(" ", 1<<20) + "2"},
+		"names":                 {names(0), names(100_000)},
+		"a long name":           {`{"` + strings.Repeat("n", 300_000) + `":[` + strings.Repeat("1,", 20_000) + "1]}", `{"` + strings.Repeat("n", 300_000) + `":[` + strings.Repeat("2,", 20_000) + "1]}"},
+		"dashes":                {`["` + strings.Repeat("a-", 400_000) + `"]`, `["` + strings.Repeat("a-", 399_999) + `b"]`},
 		"wide":                  {"{" + strings.Repeat(`"a":1,`, 60_000) + `"a":2}`, "{" + strings.Repeat(`"b":1,`, 60_000) + `"b":2}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := d.Compare(nil, differ.Pair{Before: get("/x", c[0]), After: get("/x", c[1])}); len(got.Findings) == 0 {
+			before, after := get("/x", c[0]), get("/x", c[1])
+			pair := differ.Pair{Before: before, After: after}
+			if got := d.Compare(nil, pair); len(got.Findings) == 0 {
 				t.Error("nothing found")
 			}
+			var noise differ.Noise
+			d.Learn(&noise, before, after)
+			d.CompareAll(&noise, []differ.Pair{pair})
 		})
+	}
+	attribute := `<p name=` + strings.Repeat("x", 200_000) + ">" + strings.Repeat("<i>", 1000)
+	if got := d.Compare(nil, differ.Pair{Before: typed(attribute, "text/html"), After: typed(attribute+"a", "text/html")}); len(got.Findings) == 0 {
+		t.Error("nothing found behind a long name")
 	}
 	nested := typed(strings.Repeat("<div>", 20_000)+"a", "text/html")
 	other := typed(strings.Repeat("<div>", 20_000)+"b", "text/html")

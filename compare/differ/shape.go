@@ -151,8 +151,9 @@ func isOpaque(s string) bool {
 	return len(s) >= 12 && (isUUID(s) || isULID(s) || isHex(s) || isJWT(s) || isToken(s))
 }
 
-// isData reports whether the name of a member looks like a value: the object is a map then.
-func isData(name string) bool { return isDigits(name) || isOpaque(name) }
+// isData reports whether the name of a member looks like a value: the object is a map
+// then. Nobody names a field in more than 64 bytes.
+func isData(name string) bool { return len(name) > 64 || isDigits(name) || isOpaque(name) }
 
 func isUUID(s string) bool {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
@@ -242,7 +243,7 @@ func isToken(s string) bool {
 func tokenBytes(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("-_+/=.~", c) >= 0) {
+		if !digit(c) && !letter(c) && strings.IndexByte("-_+/=.~", c) < 0 {
 			return false
 		}
 	}

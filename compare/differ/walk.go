@@ -177,15 +177,14 @@ func (w *walk) member(name string, a, b value) {
 // BEFORE's own names vary, the rest in order. It returns what is left.
 func (w *walk) renamed(lost, gained []member) (_, _ []member) {
 	taken := make([]bool, len(gained))
-	pair := func(m member, fits func(string) bool) bool {
-		for j, g := range gained {
-			if !taken[j] && fits(g.name) {
-				taken[j] = true
-				w.member(m.name, m.value, g.value)
-				return true
-			}
-		}
-		return false
+	index := make(map[string]int, len(gained))
+	for j, g := range gained {
+		index[g.name] = j
+	}
+	next := 0 // of gained: all before it are taken, or are no data
+	pair := func(m member, j int) {
+		taken[j] = true
+		w.member(m.name, m.value, gained[j].value)
 	}
 	var left []member
 	for _, m := range lost {
@@ -193,10 +192,16 @@ func (w *walk) renamed(lost, gained []member) (_, _ []member) {
 		known, _ := w.noise.at(w.place())
 		w.pop()
 		name, found := w.mappedName(m.name)
+		j, bound := index[name]
 		vary := isData(m.name) && (w.mode == learning || known.optional)
+		for vary && next < len(gained) && (taken[next] || !isData(gained[next].name)) {
+			next++
+		}
 		switch {
-		case found && pair(m, func(s string) bool { return s == name }):
-		case vary && pair(m, isData):
+		case found && bound && !taken[j]:
+			pair(m, j)
+		case vary && next < len(gained):
+			pair(m, next)
 			w.push(step{m.name, -1})
 			w.learn(true, func(v *variation) { v.optional = true })
 			w.pop()
@@ -301,7 +306,7 @@ func (w *walk) pointer() string {
 	if w.label != "" {
 		return w.label
 	}
-	return pointer(w.path)
+	return shorten(pointer(w.path), 1024)
 }
 
 // find reports a finding at the current path; a nil value is absent.
