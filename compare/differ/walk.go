@@ -30,7 +30,7 @@ type walk struct {
 }
 
 // maxFingerprints bounds the work of aligning arrays within arrays.
-const maxFingerprints = 64 << 20
+const maxFingerprints = 32 << 20
 
 func (d *Differ) walk(m mode, noise *Noise, ids *identities, pair Pair) *walk {
 	return &walk{d: d, mode: m, noise: noise, ids: ids, pair: pair, route: pair.Before.route(), budget: maxFingerprints}
