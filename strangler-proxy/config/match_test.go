@@ -22,12 +22,12 @@ func TestLongMatch(t *testing.T) {
 		`host: { match: { path: /a, host: "*.Shop.example" }, to: s, stage: live }`,
 		`beta: { match: { method: GET, path: /a, headers: { x-beta: yes }, query: { page: 2, all: true } }, to: s, stage: live }`,
 		`variable: { match: { path: "${ROOT}/b", headers: { X-Beta: "*" } }, to: s, stage: live }`,
-	), config.Options{LookupEnv: env("ROOT", "/root")})
+	), config.Options{LookupEnv: env("ROOT", "/base")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"plain": "/a", "long": "GET /a", "host": "/a Host:*.shop.example", "beta": "GET /a X-Beta:yes ?all=true &page=2", "variable": "/root/b X-Beta:*",
+		"plain": "/a", "long": "GET /a", "host": "/a Host:*.shop.example", "beta": "GET /a X-Beta:yes ?all=true &page=2", "variable": "/base/b X-Beta:*",
 	} {
 		if got := cfg.Route(name).Match.String(); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
