@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stranglerfig/toolkit/extracted/catalog"
+	"github.com/stranglerfig/toolkit/internal/follow"
 	"github.com/stranglerfig/toolkit/internal/instant"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/internal/web"
@@ -213,7 +214,7 @@ func TestServesItsCopyWhileTheMonolithIsAway(t *testing.T) {
 	server := serve(t, "", true)
 	eventually(t, "it says that it is degraded", func() bool {
 		status, body := get(t, server.URL+"/healthz")
-		var st catalog.Status
+		var st follow.Status
 		if err := json.Unmarshal([]byte(body), &st); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/stranglerfig/toolkit/internal/follow"
 )
 
 // The feeds of the monolith, as they are named in feed_positions. The snapshot is
@@ -37,7 +39,7 @@ type Feed struct {
 	store  *Store
 	client *client
 	opts   FeedOptions
-	state  state
+	state  *follow.State
 }
 
 // NewFeed returns a Feed from the monolith at an address like http://host:port.
@@ -48,11 +50,15 @@ func NewFeed(store *Store, monolith string, opts FeedOptions) (*Feed, error) {
 	}
 	opts.Refresh = cmp.Or(opts.Refresh, time.Second)
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
-	return &Feed{store: store, client: c, opts: opts}, nil
+	return &Feed{store: store, client: c, opts: opts, state: follow.New("catalog", store.now)}, nil
 }
 
+// Ready reports whether the copy is complete: a first snapshot was taken, now or in
+// an earlier run.
+func (f *Feed) Ready() bool { return f.state.Ready() }
+
 // Run follows the monolith until ctx ends; then it returns nil. What goes wrong is
-// shown by Status, logged once, and tried again: after longer and longer pauses,
+// shown by /healthz, logged once, and tried again: after longer and longer pauses,
 // at most five seconds.
 func (f *Feed) Run(ctx context.Context) error {
 	for pause := f.opts.Refresh; ; {
@@ -80,7 +86,7 @@ func (f *Feed) Poll(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	before, after := f.state.polled(err, f.store.now())
+	before, after := f.state.Polled(err)
 	switch {
 	case after != "" && before != after:
 		f.opts.Log.Warn("the monolith cannot be read", "error", after)
@@ -102,7 +108,7 @@ func (f *Feed) poll(ctx context.Context) error {
 	}
 	// After a restart the service answers at once, with or without the monolith.
 	complete := positions[feedSnapshot].At == 1
-	f.state.setReady(complete)
+	f.state.SetReady(complete)
 	if !complete {
 		if err := f.copyPages(ctx, positions); err != nil {
 			return fmt.Errorf("snapshot: %w", err)
@@ -120,7 +126,7 @@ func (f *Feed) poll(ctx context.Context) error {
 	if err := f.store.Apply(ctx, Batch{Reached: Position{Feed: feedSnapshot, At: 1}}); err != nil {
 		return err
 	}
-	f.state.setReady(true)
+	f.state.SetReady(true)
 	f.opts.Log.Info("snapshot complete")
 	return nil
 }
@@ -128,7 +134,7 @@ func (f *Feed) poll(ctx context.Context) error {
 // restart begins a snapshot: the changes from now on are remembered first, so that
 // what changes while pages are read is read again afterwards.
 func (f *Feed) restart(ctx context.Context) (map[string]Position, error) {
-	f.state.setReady(false)
+	f.state.SetReady(false)
 	page, err := f.client.changes(ctx, 0, 1)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
@@ -161,7 +167,7 @@ func (f *Feed) followChanges(ctx context.Context, after int64) error {
 		if err != nil {
 			return err
 		}
-		f.state.setBehind(page.Last - after)
+		f.state.SetBehind(page.Last - after)
 		if page.Last < after {
 			f.opts.Log.Warn("the monolith's feed went back: another database; copying it anew", "read", after, "last", page.Last)
 			if _, err := f.restart(ctx); err != nil {
@@ -181,7 +187,7 @@ func (f *Feed) followChanges(ctx context.Context, after int64) error {
 		if err := f.store.Apply(ctx, batch); err != nil {
 			return err
 		}
-		f.state.setBehind(page.Last - after)
+		f.state.SetBehind(page.Last - after)
 		if after >= page.Last {
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stranglerfig/toolkit/extracted/recommendations"
+	"github.com/stranglerfig/toolkit/internal/follow"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/migrations"
 )
@@ -235,7 +236,7 @@ func TestServesItsCopyWhileTheMonolithIsAway(t *testing.T) {
 		if err != nil || res.StatusCode != http.StatusOK {
 			return fmt.Sprint("healthz: ", err, res)
 		}
-		var st recommendations.Status
+		var st follow.Status
 		if err := json.Unmarshal([]byte(body), &st); err != nil {
 			return err.Error()
 		}
