@@ -172,6 +172,11 @@ func TestOutlivesTheMonolith(t *testing.T) {
 	away := func() bool { return true }
 	s.broken.Store(&away)
 	second := start()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(second.Output())
+		}
+	})
 	waitReady(t, second.URL)
 	if got := answer(t, http.MethodGet, second.URL+path, "application/json"); got != want {
 		t.Errorf("without the monolith: got %s, want %s", got, want)
