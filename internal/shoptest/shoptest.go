@@ -135,8 +135,9 @@ func (p *Process) Kill() {
 // Output returns the last lines that the process printed.
 func (p *Process) Output() string { return p.output.tail() }
 
-// address matches what a program prints about where it listens.
-var address = regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`)
+// address matches what a program prints about where it listens, after its name or
+// "ready on"; log lines may name other addresses before.
+var address = regexp.MustCompile(`(?m)(?:ready on|^proxy) +http://(127\.0\.0\.1:[1-9][0-9]*)`)
 
 // output keeps the end of what a process prints and looks for its address.
 type output struct {
@@ -153,9 +154,9 @@ func (o *output) Write(p []byte) (int, error) {
 	defer o.mu.Unlock()
 	o.text = append(o.text, p...)
 	if !o.sent {
-		if at := address.Find(o.text); at != nil {
+		if at := address.FindSubmatch(o.text); at != nil {
 			o.sent = true
-			o.found <- "http://" + string(at)
+			o.found <- "http://" + string(at[1])
 		}
 	}
 	if len(o.text) > outputBytes {
