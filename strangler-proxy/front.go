@@ -67,7 +67,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := f.current.Load()
 	x := &exchange.Exchange{
 		Start: time.Now(), Method: r.Method, ConfigVersion: s.version,
-		ID: requestID(r.Header), ServedBy: config.ProxyName,
+		ID: requestID(r.Header), Host: r.Host, ServedBy: config.ProxyName,
 	}
 	out := f.respond(w, r, x)
 	ended := false
@@ -98,14 +98,14 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // finish reports the exchange, also when the response was broken off by a panic.
 func (f *front) finish(s *snapshot, x *exchange.Exchange, ended bool) {
-	took := time.Since(x.Start)
+	x.Took = time.Since(x.Start)
 	if !ended && x.Failure == "" {
 		x.Failure = "broken_off"
 	}
-	s.live(x.Decision).counters.record(x, took)
+	s.live(x.Decision).counters.record(x)
 	f.metrics.inFlight.Dec()
 	f.open.Add(-1)
-	f.logAccess(x, took)
+	f.logAccess(x)
 }
 
 // A refusal answers a request that is never forwarded.

@@ -3,7 +3,6 @@ package strangler
 import (
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -105,7 +104,7 @@ func (m *metrics) route(name string) *routeMetrics {
 }
 
 // record counts a finished exchange.
-func (c *routeCounters) record(x *exchange.Exchange, took time.Duration) {
+func (c *routeCounters) record(x *exchange.Exchange) {
 	side := &c.metrics.sides[1]
 	switch x.ServedBy {
 	case config.MonolithName:
@@ -119,7 +118,7 @@ func (c *routeCounters) record(x *exchange.Exchange, took time.Duration) {
 	}
 	side.classes[min(max(x.Status/100, 1), 5)-1].Inc()
 	if !x.Upgraded {
-		side.duration.Observe(took.Seconds())
+		side.duration.Observe(x.Took.Seconds())
 	}
 	if x.Failure == upstream.ReasonBudget {
 		c.metrics.refused.Inc()

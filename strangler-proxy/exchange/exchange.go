@@ -19,7 +19,8 @@ type Exchange struct {
 	ID            string // the request id
 	Start         time.Time
 	Method        string
-	Path          string // as sent, for the log
+	Path          string // as sent
+	Host          string // as sent
 	ConfigVersion uint64
 
 	Decision route.Decision
@@ -32,6 +33,12 @@ type Exchange struct {
 	Status   int
 	Bytes    int64 // of the response's body
 	Upgraded bool
+	Retries  int           // attempts beyond the first one at the same side
+	Took     time.Duration // until the end of the response
+
+	// ServiceFailed reports that the service was to answer and could not, whoever
+	// answered then: a fallback and a breaker's refusal are the service's failures, too.
+	ServiceFailed bool
 }
 
 // A Plan says whom to ask, in which order.

@@ -3,7 +3,6 @@ package route
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"net/textproto"
 	"net/url"
@@ -163,7 +162,7 @@ func (c *conditions) match(head *Head) bool {
 		return false
 	}
 	for i := range c.headers {
-		if !c.headers[i].inHeader(head.Header) {
+		if !c.headers[i].inHeader(head) {
 			return false
 		}
 	}
@@ -196,12 +195,12 @@ func hostname(hostport string) string {
 	return strings.TrimSuffix(hostport, ".")
 }
 
-func (c *Condition) inHeader(h http.Header) bool {
-	values := h[c.Name]
+func (c *Condition) inHeader(head *Head) bool {
+	value, times := head.Field(c.Name)
 	if c.Value == Any {
-		return len(values) > 0
+		return times > 0
 	}
-	return len(values) == 1 && values[0] == c.Value
+	return times == 1 && value == c.Value
 }
 
 func (c *Condition) inQuery(query string) bool {
@@ -266,7 +265,7 @@ func (c *conditions) missing(head *Head) string {
 		return "host " + c.host
 	}
 	for _, h := range c.headers {
-		if !h.inHeader(head.Header) {
+		if !h.inHeader(head) {
 			return "header " + h.Name + ": " + h.Value
 		}
 	}

@@ -1,6 +1,9 @@
 package route
 
-import "net/http"
+import (
+	"net/http"
+	"net/netip"
+)
 
 // Default is the name under which requests that no route matches are reported.
 const Default = "default"
@@ -20,7 +23,28 @@ type Head struct {
 	Path   string // the bytes that the client sent, still encoded
 	Host   string // with or without a port
 	Header http.Header
-	Query  string // the bytes after the question mark
+	Fields Fields     // instead of Header, for heads that were not read by net/http
+	Query  string     // the bytes after the question mark
+	Peer   netip.Addr // the client; the zero value where nobody knows
+}
+
+// Fields finds the fields of a head by their names, in any case.
+type Fields interface {
+	// Field returns the first value of the field, and how often the field stands there.
+	Field(name string) (value string, times int)
+}
+
+// Field returns the first value of a field, whose name is canonical, and how often it
+// stands there.
+func (h *Head) Field(name string) (value string, times int) {
+	if h.Fields != nil {
+		return h.Fields.Field(name)
+	}
+	values := h.Header[name]
+	if len(values) == 0 {
+		return "", 0
+	}
+	return values[0], len(values)
 }
 
 // A Side names who shall answer.

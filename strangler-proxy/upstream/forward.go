@@ -33,7 +33,7 @@ func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := newBody(req.Body)
 	avoidReplay(req)
 	if x.Plan.Service != nil {
-		answer := f.guarded(req, x.Plan, body)
+		answer := f.guarded(req, x, body)
 		reason := fallbackReason(req, x.Plan.Fallback, answer, body)
 		if reason == "" {
 			return settle(x, x.Plan.Service.Name, answer)

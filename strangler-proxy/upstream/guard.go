@@ -19,13 +19,15 @@ const (
 var ErrRest = errors.New("its breaker is open")
 
 // guarded asks the plan's service if its breaker admits it, and tells the breaker.
-func (f *Forwarder) guarded(req *http.Request, plan exchange.Plan, body *body) answer {
+func (f *Forwarder) guarded(req *http.Request, x *exchange.Exchange, body *body) answer {
+	plan := x.Plan
 	permit, state, ok := plan.Service.Breaker.Admit(safe(req.Method))
 	if !ok {
 		reason := reasonOpen
 		if state == breaker.Ramping {
 			reason = reasonRamping
 		}
+		x.ServiceFailed = true
 		return answer{failure: &Failure{Reason: reason, Err: ErrRest}}
 	}
 	a := f.ask(asking{
@@ -37,6 +39,7 @@ func (f *Forwarder) guarded(req *http.Request, plan exchange.Plan, body *body) a
 		permit.Succeeded()
 	case ill:
 		permit.Failed()
+		x.ServiceFailed = true
 	case unknown:
 		permit.Dropped()
 	}
