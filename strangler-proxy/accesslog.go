@@ -20,7 +20,7 @@ func (f *front) logAccess(x *exchange.Exchange) {
 		slog.Int64("bytes", x.Bytes),
 		slog.Float64("duration_ms", float64(x.Took.Microseconds())/1000),
 		slog.String("route", x.Decision.Name()),
-		slog.String("stage", string(x.Decision.Stage())),
+		slog.String("stage", x.Decision.Stage().String()),
 		slog.String("served_by", x.ServedBy),
 		slog.String("fallback_reason", x.Fallback),
 		slog.Int("retries", x.Retries),

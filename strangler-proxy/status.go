@@ -37,7 +37,7 @@ func (p *Proxy) Status() admin.Status {
 	}
 	for i, r := range s.config.Routes {
 		st.Routes = append(st.Routes, admin.Route{
-			Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: string(r.Stage),
+			Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: r.Stage.String(),
 			Counters: counters(s.routes[i].counters),
 		})
 	}

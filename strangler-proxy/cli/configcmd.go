@@ -84,13 +84,13 @@ func nonNil(s []string) []string {
 }
 
 func summary(cfg *config.Config) string {
-	stages := map[route.Stage]int{}
+	stages := map[string]int{}
 	for _, r := range cfg.Routes {
-		stages[r.Stage]++
+		stages[r.Stage.Word()]++
 	}
 	text := fmt.Sprintf("%s is good: %s, %s", cfg.Name, count(len(cfg.Routes), "route"), count(len(cfg.Services), "service"))
 	var parts []string
-	for _, s := range route.Stages() {
+	for _, s := range route.StageWords() {
 		if stages[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", stages[s], s))
 		}

@@ -63,7 +63,7 @@ func (t *tool) configDiff() *cobra.Command {
 
 func viewOfDifference(old, now *config.Config, d route.Difference) difference {
 	view := func(d route.Decision) decided {
-		return decided{config.Owner(d), d.Name(), string(d.Stage())}
+		return decided{config.Owner(d), d.Name(), d.Stage().String()}
 	}
 	return difference{d.Match().String(), requestText(d.Example), view(d.Old), view(d.New), whyDifferent(old, now, d)}
 }

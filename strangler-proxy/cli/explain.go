@@ -101,7 +101,7 @@ func (t *tool) explain(cfg *config.Config, head route.Head) (explanation, error)
 		e.Refused = err.Error()
 		return e, nil
 	}
-	e.ServedBy, e.Route, e.Stage, e.Reason = config.MonolithName, d.Name(), string(d.Stage()), string(d.Reason)
+	e.ServedBy, e.Route, e.Stage, e.Reason = config.MonolithName, d.Name(), d.Stage().String(), string(d.Reason)
 	if d.Side == route.ToService {
 		e.ServedBy = d.Route.Service
 	}
@@ -110,10 +110,10 @@ func (t *tool) explain(cfg *config.Config, head route.Head) (explanation, error)
 		return e, err
 	}
 	for _, c := range all {
-		e.Candidates = append(e.Candidates, candidate{c.Route.Name, c.Route.Match.String(), string(c.Route.Stage), c.Matches, c.Why})
+		e.Candidates = append(e.Candidates, candidate{c.Route.Name, c.Route.Match.String(), c.Route.Stage.String(), c.Matches, c.Why})
 	}
 	if d.Route != nil && d.Route.Service != "" {
-		e.Next = append(e.Next, t.command("route", "set", d.Route.Name, string(otherStage(config.Route{Route: *d.Route}))))
+		e.Next = append(e.Next, t.command("route", "set", d.Route.Name, otherStage(config.Route{Route: *d.Route}).String()))
 	}
 	return e, nil
 }

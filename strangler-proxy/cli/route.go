@@ -49,7 +49,7 @@ type routeView struct {
 
 func viewOf(cfg *config.Config, r config.Route) routeView {
 	v := routeView{
-		Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: string(r.Stage),
+		Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: r.Stage.String(),
 		Timeout: r.Timeout.String(), Line: r.Line,
 	}
 	if s := cfg.Service(r.Service); s != nil {
@@ -79,9 +79,9 @@ func (t *tool) routeList() *cobra.Command {
 			views, rows, next := []routeView{}, [][]string{}, []string{}
 			for _, r := range cfg.Routes {
 				views = append(views, viewOf(cfg, r))
-				rows = append(rows, []string{r.Name, r.Match.String(), dash(r.Service), string(r.Stage)})
+				rows = append(rows, []string{r.Name, r.Match.String(), dash(r.Service), r.Stage.String()})
 				if r.Stage == route.Monolith && r.Service != "" && len(next) == 0 {
-					next = append(next, t.command("route", "set", r.Name, string(route.Live)))
+					next = append(next, t.command("route", "set", r.Name, route.Live.String()))
 				}
 			}
 			if len(views) == 0 {
@@ -113,7 +113,7 @@ func (t *tool) routeShow() *cobra.Command {
 			}
 			next := []string{}
 			if r.Service != "" {
-				next = append(next, t.command("route", "set", r.Name, string(otherStage(*r))))
+				next = append(next, t.command("route", "set", r.Name, otherStage(*r).String()))
 			}
 			v := viewOf(cfg, *r)
 			if t.json() {

@@ -85,7 +85,7 @@ func reportOf(cfg *config.Config) testReport {
 			taken[r.Route]++
 		}
 		if !r.Passed {
-			report.Failed = append(report.Failed, failedTest{cfg.Name, r.Line, r.Column, r.Text, r.Owners, r.Owner, r.Route, string(r.Stage)})
+			report.Failed = append(report.Failed, failedTest{cfg.Name, r.Line, r.Column, r.Text, r.Owners, r.Owner, r.Route, r.Stage.String()})
 		}
 	}
 	for _, r := range cfg.Routes {

@@ -49,7 +49,7 @@ func (t *tool) routeSet() *cobra.Command {
 		Args:    exactly("NAME", "STAGE"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
-				return []string{string(route.Monolith), string(route.Live)}, cobra.ShellCompDirectiveNoFileComp
+				return []string{route.Monolith.String(), route.Live.String()}, cobra.ShellCompDirectiveNoFileComp
 			}
 			return t.completeRoutes(cmd, args, word)
 		},
@@ -70,12 +70,12 @@ func (t *tool) set(cmd *cobra.Command, name, stage string, f setFlags) error {
 		return err
 	}
 	result := setResult{
-		Schema: 1, Route: name, From: string(change.From), To: string(change.To), Changed: change.Changed(),
+		Schema: 1, Route: name, From: change.From.String(), To: change.To.String(), Changed: change.Changed(),
 		DryRun: f.dryRun, File: t.config, Line: change.Line, OldHash: change.OldHash, NewHash: change.NewHash,
 		Proxy: "absent", Next: []string{t.command("status")},
 	}
 	if change.Changed() {
-		result.Undo = t.command("route", "set", name, string(change.From))
+		result.Undo = t.command("route", "set", name, change.From.String())
 	}
 	var state proxyState
 	if change.Changed() && !f.dryRun {
@@ -118,7 +118,7 @@ func (t *tool) audit(c config.Change, reason string) error {
 		actor = "cli:" + u.Username
 	}
 	return config.AppendAudit(t.config, config.AuditEntry{
-		Time: time.Now().UTC(), Actor: actor, Route: c.Route, From: string(c.From), To: string(c.To),
+		Time: time.Now().UTC(), Actor: actor, Route: c.Route, From: c.From.String(), To: c.To.String(),
 		Reason: reason, OldHash: c.OldHash, NewHash: c.NewHash,
 	})
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -249,26 +248,18 @@ func (c *checker) routes(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
 func (c *checker) stage(n *yamldoc.Node, what string) route.Stage {
 	text := c.text(n, what+".stage")
 	if text == "" {
-		return ""
+		return 0
 	}
 	stage, err := route.ParseStage(text)
 	if err != nil {
-		var known []string
-		for _, s := range route.Stages() {
-			known = append(known, string(s))
-		}
-		remedy := yamldoc.DidYouMean(text, known)
-		if errors.Is(err, route.ErrLaterStage) {
-			remedy = ""
-		}
-		c.add(n.Pos, remedy, "%s: %v", what, err)
+		c.add(n.Pos, stageRemedy(text), "%s: %v", what, err)
 	}
 	return stage
 }
 
 func (c *checker) target(r *Route, to *yamldoc.Node, pos yamldoc.Pos, cfg *Config) {
 	if to == nil {
-		if r.Stage != "" && r.Stage != route.Monolith {
+		if r.Stage > route.Monolith {
 			c.add(pos, "add to: SERVICE", "route %q is at stage %s but has no service", r.Name, r.Stage)
 		}
 		return

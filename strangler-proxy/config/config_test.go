@@ -196,7 +196,10 @@ func TestSetStage(t *testing.T) {
 	for _, bad := range [][3]string{
 		{"aa", "live", `no route "aa"; did you mean "a"?`},
 		{"a", "liv", `did you mean "live"?`},
-		{"a", "canary 5%", "not supported by this version yet"},
+		{"a", "canary 5", `"5" has no %: write canary 5%`},
+		{"a", "Canary 5%", `did you mean "canary"?`},
+		{"a", "canary", "for how many clients"},
+		{"b", "canary 5%", "has no service"},
 		{"b", "live", "has no service"},
 		{"a", "live now", "nothing may follow"},
 	} {
@@ -240,7 +243,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("an incomplete configuration was accepted: %+v", cfg)
 		default:
 			for _, r := range cfg.Routes {
-				if r.Stage == "" || r.Stage == route.Live && cfg.Service(r.Service) == nil {
+				if r.Stage.Word() == "" || r.Stage > route.Monolith && cfg.Service(r.Service) == nil {
 					t.Fatalf("an unusable route was accepted: %+v", r)
 				}
 			}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stranglerfig/toolkit/internal/program"
@@ -55,12 +56,14 @@ func SetStage(path, name, stage string, dryRun bool, opts Options) (Change, erro
 	return change, err
 }
 
+// stageRemedy helps with a stage that is none. An error about a canary says by itself
+// how to write one.
 func stageRemedy(stage string) string {
-	var known []string
-	for _, s := range route.Stages() {
-		known = append(known, string(s))
+	word, _, _ := strings.Cut(strings.TrimSpace(stage), " ")
+	if slices.Contains(route.StageWords(), word) {
+		return ""
 	}
-	return yamldoc.DidYouMean(stage, known)
+	return yamldoc.DidYouMean(word, route.StageWords())
 }
 
 func setStage(path string, source []byte, name string, to route.Stage, opts Options) ([]byte, Change, error) {
@@ -83,7 +86,7 @@ func setStage(path string, source []byte, name string, to route.Stage, opts Opti
 	if to != route.Monolith && doc.Root.Get("routes").Get(name).Get("to") == nil {
 		return nil, change, program.Fail(program.Usage, "add to: SERVICE to the route", "route %q has no service to send requests to", name)
 	}
-	after, err := doc.SetString(string(to), "routes", name, "stage")
+	after, err := doc.SetString(to.String(), "routes", name, "stage")
 	if err != nil {
 		return nil, change, program.Fail(program.Usage, "", "%w", err)
 	}

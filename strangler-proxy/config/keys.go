@@ -59,7 +59,7 @@ var (
 	routeSection = Section{"routes.NAME", "A route names the requests that move together, and how far they have moved.", []Key{
 		{Name: "match", Type: "match or mapping", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none. The mapping, see below, can ask for a host, headers and query parameters too."},
 		{Name: "to", Type: "service", Doc: "The service the route moves to. Required once the stage is not `monolith`."},
-		{Name: "stage", Type: "stage", Required: true, Doc: "`monolith`: the monolith answers. `live`: the service answers and the monolith stands by."},
+		{Name: "stage", Type: "stage", Required: true, Doc: "How far it has moved: `monolith`, `shadow`, `canary N%`, `live` or `done`, see below."},
 		{Name: "timeout", Type: "duration", Default: "the service's", Doc: "How long the service's response may take to begin."},
 	}}
 )

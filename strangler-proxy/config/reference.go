@@ -83,6 +83,16 @@ The bytes of path and query are forwarded as they came. A path that servers read
 slashes, dot segments, backslashes, empty segments) is answered 400 and never forwarded if another reading selects
 another route; encoded control bytes and a raw ` + "`#`" + ` are refused always.
 
+## Stages
+
+| stage | requests that read | requests that change something | compared | the monolith may stand in | |
+| --- | --- | --- | --- | --- | --- |
+| ` + "`monolith`" + ` | monolith | monolith | | | |
+| ` + "`shadow`" + ` | monolith | monolith | the service, with a copy | | |
+| ` + "`canary 5%`" + ` | the service for 5 % of the clients | monolith, unless the service owns the data | the service, with a copy of the rest | yes | from ` + "`0%` to `100%`" + `, up to two decimals |
+| ` + "`live`" + ` | service | service | the monolith, with a copy | yes | |
+| ` + "`done`" + ` | service | service | | no | the monolith is never asked, so its code can go |
+
 ## Tests
 
 Each line under ` + "`tests`" + ` is a request and who has to answer it:

@@ -133,11 +133,8 @@ func patternOf(word string) (pattern string, known bool) {
 	case "test":
 		pattern = `^\s*\S+\s+/.*->`
 	case "stage":
-		var stages []string
-		for _, s := range route.Stages() {
-			stages = append(stages, string(s))
-		}
-		pattern = `^(` + strings.Join(stages, "|") + `)$`
+		pattern = `^(` + strings.Join(route.StageWords(), "|") + `)$`
+		pattern = strings.Replace(pattern, "canary", `canary (0*100(\.0{1,2})?|0*[0-9]{1,2}(\.[0-9]{1,2})?)%`, 1)
 	default:
 		return "", false
 	}

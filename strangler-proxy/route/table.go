@@ -10,6 +10,21 @@ import (
 type Table struct {
 	routes []*Route
 	root   *node
+	policy Policy
+}
+
+// A Policy is what holds for all routes of a table. The zero value lets the routes
+// decide alone.
+type Policy struct {
+	Panic bool  // every route is on the monolith, but those that are done
+	Force Force // who may choose the side of their requests
+}
+
+// With returns the table with another policy; t itself stays.
+func (t *Table) With(p Policy) *Table {
+	other := *t
+	other.policy = p
+	return &other
 }
 
 // A node stands for the segments that lead to it.
