@@ -123,11 +123,14 @@ func (f *front) prepare(s *snapshot, x *exchange.Exchange, r *http.Request) (*ur
 	if refused := checkHead(r, path); refused != nil {
 		return nil, refused
 	}
-	decision, err := route.Decide(s.config.Table, route.Head{Method: r.Method, Path: path, Host: r.Host, Header: r.Header, Query: query})
+	decision, err := decide(s.config.Table, route.Head{Method: r.Method, Path: path, Host: r.Host, Header: r.Header, Query: query, Peer: peerOf(r.RemoteAddr)})
 	if err != nil {
 		return nil, &refusal{http.StatusBadRequest, pathReason(err), err.Error()}
 	}
 	x.Decision, x.Plan = decision, s.plan(decision)
+	if decision.NewKey != "" {
+		x.SetCookie = keyCookie(decision.NewKey, r.TLS != nil)
+	}
 	target, refused := rawURL(path, query, hasQuery)
 	if refused == nil {
 		cleanRequest(r, x.ID)

@@ -12,6 +12,7 @@ import (
 // spelling that some server takes for it, and every upgrade but WebSocket.
 func cleanRequest(r *http.Request, id string) {
 	dropForwarding(r.Header)
+	dropForceCookie(r.Header)
 	r.Header["X-Request-Id"] = []string{id}
 	if up := r.Header["Upgrade"]; up != nil && (len(up) != 1 || !strings.EqualFold(up[0], "websocket")) {
 		delete(r.Header, "Upgrade")

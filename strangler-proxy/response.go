@@ -97,6 +97,9 @@ func mark(h http.Header, x *exchange.Exchange) {
 	h["X-Strangler-Served-By"] = []string{x.ServedBy}
 	h["X-Strangler-Route"] = []string{x.Decision.Name()}
 	h["X-Request-Id"] = []string{x.ID}
+	if x.SetCookie != "" {
+		h["Set-Cookie"] = append(h["Set-Cookie"], x.SetCookie)
+	}
 	if x.Fallback != "" {
 		h["X-Strangler-Fallback"] = []string{x.Fallback}
 	}

@@ -128,6 +128,7 @@ func (s *snapshot) plan(d route.Decision) exchange.Plan {
 	p := exchange.Plan{Monolith: s.monolith, Fallback: &s.config.Fallback}
 	if d.Side == route.ToService {
 		live := s.live(d)
+		p.Alone = !d.Fallback
 		p.Service, p.Timeout = live.service, live.timeout
 	}
 	return p

@@ -25,6 +25,8 @@ type Exchange struct {
 
 	Decision route.Decision
 	Plan     Plan
+	// SetCookie is a line of the response by which the client keeps a new key; "" if none.
+	SetCookie string
 
 	// What happened. Empty or zero until it did.
 	ServedBy string // config.MonolithName, a service's name or config.ProxyName
@@ -44,6 +46,7 @@ type Exchange struct {
 // A Plan says whom to ask, in which order.
 type Plan struct {
 	Service  *Target       // nil: only the monolith
+	Alone    bool          // the monolith may not stand in for the service
 	Timeout  time.Duration // of the service's response
 	Monolith *Target
 	Fallback *config.Fallback

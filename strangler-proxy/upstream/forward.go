@@ -35,7 +35,7 @@ func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x.Plan.Service != nil {
 		answer := f.guarded(req, x, body)
 		reason := fallbackReason(req, x.Plan.Fallback, answer, body)
-		if reason == "" {
+		if reason == "" || x.Plan.Alone {
 			return settle(x, x.Plan.Service.Name, answer)
 		}
 		answer.discard()
