@@ -143,7 +143,9 @@ func effective(cfg *config.Config) map[string]any {
 		routes[r.Name] = map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
 	}
 	return map[string]any{
-		"schema": 1, "version": 1, "listen": cfg.Listen, "admin": map[string]any{"listen": cfg.Admin},
+		"schema": 1, "version": 1, "listen": cfg.Listen,
+		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
+		"admin":    map[string]any{"listen": cfg.Admin},
 		"monolith": map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"services": services, "routes": routes, "tests": testTexts(cfg),
 		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}},
@@ -177,7 +179,7 @@ func texts(u config.Upstream) []string {
 // effectiveYAML writes the configuration in the file's own form.
 func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\nlisten: %s\nadmin: { listen: %s }\n", cfg.Listen, cfg.Admin)
+	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
 	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max)
 	fmt.Fprint(&b, "services:\n")

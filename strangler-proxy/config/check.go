@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
+	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
@@ -15,6 +16,7 @@ import (
 type checker struct {
 	lookup     func(string) (string, bool)
 	allowUnset bool
+	folder     string // of the file
 	problems   []yamldoc.Problem
 }
 
@@ -23,7 +25,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 }
 
 func (c *checker) config(root *yamldoc.Node) *Config {
-	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Fallback: defaultFallback()}
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback()}
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
 		return cfg
@@ -36,6 +38,7 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	if n := top["listen"]; n != nil {
 		cfg.Listen = c.address(n, "listen")
 	}
+	c.listen(top, cfg)
 	if n := top["admin"]; n != nil {
 		c.admin(n, cfg)
 	}

@@ -7,9 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
+	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
+	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
@@ -34,6 +37,8 @@ type Config struct {
 	Hash     string // of the file's bytes, hexadecimal
 	Listen   string
 	Admin    string
+	Front    listen.Settings // how clients connect
+	Trusted  forwarded.Trust // the proxies in front of this one
 	Monolith Upstream
 	Services []Upstream // in file order
 	Fallback Fallback
@@ -113,7 +118,7 @@ func Parse(name string, source []byte, opts Options) (*Config, *yamldoc.Document
 	if opts.LookupEnv == nil {
 		opts.LookupEnv = func(string) (string, bool) { return "", false }
 	}
-	c := checker{lookup: opts.LookupEnv, allowUnset: opts.AllowUnset}
+	c := checker{lookup: opts.LookupEnv, allowUnset: opts.AllowUnset, folder: filepath.Dir(name)}
 	cfg := c.config(doc.Root)
 	if len(c.problems) > 0 {
 		return nil, doc, doc.Fail(c.problems...)
@@ -123,7 +128,7 @@ func Parse(name string, source []byte, opts Options) (*Config, *yamldoc.Document
 }
 
 // Single is the configuration without a file: everything goes to the monolith.
-func Single(listen, admin, monolith string) (*Config, error) {
+func Single(address, admin, monolith string) (*Config, error) {
 	u, reason := parseURL(monolith)
 	if reason != "" {
 		return nil, &urlError{monolith, reason}
@@ -133,7 +138,7 @@ func Single(listen, admin, monolith string) (*Config, error) {
 		return nil, err
 	}
 	return &Config{
-		Listen: listen, Admin: admin, Table: table, Fallback: defaultFallback(),
+		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, routeSection, matchSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, routeSection, matchSection}
 }
 
 // The sections. They are constants in all but name.
@@ -27,6 +27,10 @@ var (
 	topSection = Section{"", "The top level of the file.", []Key{
 		{Name: "version", Type: "version", Required: true, Doc: "Version of the format: `1`."},
 		{Name: "listen", Type: "address", Default: DefaultListen, Doc: "Where clients connect, `host:port`. Port `0` takes a free one. A change takes effect at the next start."},
+		{Name: "tls", Type: "mapping or list of mappings", Default: "plain HTTP", Doc: "The certificate that clients are shown, see below."},
+		{Name: "h2c", Type: "boolean", Default: "false", Doc: "Whether clients may speak HTTP/2 without TLS, if they begin with it (`h2c` with prior knowledge)."},
+		{Name: "limits", Type: "mapping", Doc: "What a client may cost, see below."},
+		{Name: "trusted_proxies", Type: "list of texts", Default: "nobody", Doc: "Addresses and prefixes, such as `10.0.0.0/8`, of proxies in front of this one. From them, and from nobody else, `X-Forwarded-For`, `-Host` and `-Proto` are believed and passed on; `Forwarded` is read where there is no `X-Forwarded-For`."},
 		{Name: "admin", Type: "mapping", Doc: "The admin listener, see below."},
 		{Name: "monolith", Type: "url or mapping", Required: true, Doc: "Who answers whatever no route has taken over."},
 		{Name: "services", Type: "mapping of url or mapping", Doc: "The extracted services by name. `monolith` and `proxy` are not free as names."},

@@ -122,6 +122,8 @@ func patternOf(word string) (pattern string, known bool) {
 		pattern = `:[0-9+]+$`
 	case "duration":
 		pattern = `^[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+	case "size":
+		pattern = sizePattern
 	case "percentage":
 		pattern = `%`
 	case "path":

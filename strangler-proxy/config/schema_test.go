@@ -68,6 +68,10 @@ const schemaHead = "version: 1\nmonolith: http://127.0.0.1:9000\n"
 
 const everyKey = `version: 1
 listen: :8000
+tls: [ { cert: a.pem, key: a.key }, { cert: /b.pem, key: "${B:-b.key}", min: 1.3 } ]
+h2c: true
+limits: { header: 32KiB, url: 8KiB, body: 1GiB, connections: 1000, streams: 50, header_timeout: 5s, idle_timeout: 1m, stall_timeout: 30s }
+trusted_proxies: [10.0.0.0/8, 192.0.2.1]
 admin: { listen: 127.0.0.1:8001 }
 monolith: { url: http://127.0.0.1:9000, timeout: 30s }
 services:
