@@ -17,6 +17,8 @@ type checker struct {
 	lookup     func(string) (string, bool)
 	allowUnset bool
 	folder     string // of the file
+	owned      func(split string) bool
+	forced     route.Force
 	problems   []yamldoc.Problem
 }
 
@@ -25,7 +27,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 }
 
 func (c *checker) config(root *yamldoc.Node) *Config {
-	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback()}
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Guard: route.DefaultLimits()}
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
 		return cfg
@@ -51,8 +53,12 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 		c.services(n, cfg, serviceTimeout)
 	}
 	c.loops(top, cfg)
+	if n := top["force"]; n != nil {
+		c.forced = c.force(n, cfg)
+	}
+	groups := c.groups(top["groups"], top["routes"], cfg)
 	if n := top["routes"]; n != nil {
-		c.routes(n, cfg, serviceTimeout)
+		c.routes(n, groups, cfg, serviceTimeout)
 	}
 	c.tests(top["tests"], cfg)
 	if len(c.problems) > 0 {
@@ -147,6 +153,12 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 			cfg.Fallback.Max = c.budget(m)
 		}
 	}
+	if s := keys["sticky"]; s != nil {
+		cfg.Sticky = c.sticky(s, "defaults.sticky")
+	}
+	if g := keys["guard"]; g != nil {
+		cfg.Guard = c.guard(g)
+	}
 	return timeout
 }
 
@@ -222,7 +234,7 @@ func (c *checker) services(n *yamldoc.Node, cfg *Config, timeout time.Duration) 
 	})
 }
 
-func (c *checker) routes(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
+func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Config, timeout time.Duration) {
 	c.named(n, "route", func(e yamldoc.Entry) {
 		what := fmt.Sprintf("route %q", e.Key)
 		if e.Key == route.Default {
@@ -236,8 +248,10 @@ func (c *checker) routes(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
 		if m := keys["match"]; m != nil {
 			r.Match = c.match(m, what)
 		}
-		if s := keys["stage"]; s != nil {
-			r.Stage = c.stage(s, what)
+		c.join(&r, keys, e.Value.Pos, groups[e.Key], cfg)
+		r.Data = c.dataOf(keys["data"], &r)
+		if n := keys["cohorts"]; n != nil {
+			r.Cohorts = c.cohorts(n, what)
 		}
 		c.target(&r, keys["to"], e.KeyPos, cfg)
 		if t := keys["timeout"]; t != nil {
@@ -297,5 +311,5 @@ func (c *checker) compile(cfg *Config) {
 		c.add(yamldoc.Pos{Line: 1, Column: 1}, "", "%v", err)
 		return
 	}
-	cfg.Table = table
+	cfg.Table = table.With(route.Policy{Force: c.forced})
 }

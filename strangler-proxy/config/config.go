@@ -43,6 +43,10 @@ type Config struct {
 	Services []Upstream // in file order
 	Fallback Fallback
 	Routes   []Route // in file order
+	Groups   []Group // in file order
+	Sticky   route.Sticky
+	Force    Force
+	Guard    route.Limits
 	Table    *route.Table
 	Tests    []Test // in file order
 }
@@ -62,6 +66,7 @@ type Upstream struct {
 type Route struct {
 	route.Route
 	Timeout time.Duration // until the service's response begins; 0 means no limit
+	Split   string        // of its group: the split that moves its data; may be empty
 	Line    int
 }
 
@@ -106,6 +111,9 @@ type Options struct {
 	// AllowUnset leaves values empty whose ${NAME} is not set, instead of reporting
 	// them: for tools that look at a file outside the proxy's environment.
 	AllowUnset bool
+	// Owned reports whether a split is past the step at which the service owns its
+	// tables; nil: none is.
+	Owned func(split string) bool
 }
 
 // Parse reads and checks source. The document is returned also when the check fails
@@ -118,7 +126,7 @@ func Parse(name string, source []byte, opts Options) (*Config, *yamldoc.Document
 	if opts.LookupEnv == nil {
 		opts.LookupEnv = func(string) (string, bool) { return "", false }
 	}
-	c := checker{lookup: opts.LookupEnv, allowUnset: opts.AllowUnset, folder: filepath.Dir(name)}
+	c := checker{lookup: opts.LookupEnv, allowUnset: opts.AllowUnset, owned: opts.Owned, folder: filepath.Dir(name)}
 	cfg := c.config(doc.Root)
 	if len(c.problems) > 0 {
 		return nil, doc, doc.Fail(c.problems...)
@@ -139,6 +147,7 @@ func Single(address, admin, monolith string) (*Config, error) {
 	}
 	return &Config{
 		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
+		Sticky: defaultSticky(), Guard: route.DefaultLimits(),
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, routeSection, matchSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, guardSection, groupSection, routeSection, matchSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -36,6 +36,8 @@ var (
 		{Name: "services", Type: "mapping of url or mapping", Doc: "The extracted services by name. `monolith` and `proxy` are not free as names."},
 		{Name: "defaults", Type: "mapping", Doc: "What holds for every route that says nothing else."},
 		{Name: "routes", Type: "mapping of mapping", Doc: "The routes by name. Their order does not matter."},
+		{Name: "groups", Type: "mapping of mapping", Doc: "Routes that belong together, by the group's name, which is no route's."},
+		{Name: "force", Type: "mapping", Doc: "Who may choose the side of their own requests."},
 		{Name: "tests", Type: "list of test", Doc: "Requests and who has to answer them, such as `GET /orders/42 X-Beta:yes -> orders or monolith`, see below."},
 	}}
 	adminSection = Section{"admin", "Health, metrics and status. It is served on this address only, never to clients.", []Key{
@@ -55,6 +57,8 @@ var (
 	defaultsSection = Section{"defaults", "", []Key{
 		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},
 		{Name: "fallback", Type: "mapping", Doc: "When the monolith answers in place of a service."},
+		{Name: "sticky", Type: "list of keys", Default: "`[auto-cookie]`", Doc: "By what a canary recognises a client: the first that is there. `header:NAME`, `cookie:NAME` of the application, or `auto-cookie`, a cookie of the proxy for clients that have nothing else. Without it, those stay on the monolith."},
+		{Name: "guard", Type: "mapping", Doc: "What a route has to show before it goes live."},
 	}}
 	fallbackSection = Section{"defaults.fallback", "Methods other than GET, HEAD and OPTIONS fall back only where the service cannot have acted.", []Key{
 		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},
@@ -63,8 +67,11 @@ var (
 	routeSection = Section{"routes.NAME", "A route names the requests that move together, and how far they have moved.", []Key{
 		{Name: "match", Type: "match or mapping", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none. The mapping, see below, can ask for a host, headers and query parameters too."},
 		{Name: "to", Type: "service", Doc: "The service the route moves to. Required once the stage is not `monolith`."},
-		{Name: "stage", Type: "stage", Required: true, Doc: "How far it has moved: `monolith`, `shadow`, `canary N%`, `live` or `done`, see below."},
+		{Name: "stage", Type: "stage", Default: "its group's", Doc: "How far it has moved: `monolith`, `shadow`, `canary N%`, `live` or `done`, see below. Required unless its group has one."},
 		{Name: "timeout", Type: "duration", Default: "the service's", Doc: "How long the service's response may take to begin."},
+		{Name: "data", Type: "none", Doc: "`none`: the service has no data of its own that could diverge from the monolith's, so requests that change something move with those that read."},
+		{Name: "cohorts", Type: "list of mappings", Doc: "Clients that a canary sends to the service in any case, see below."},
+		{Name: "sticky", Type: "list of keys", Default: "`defaults.sticky`", Doc: "By what a canary recognises clients. In a group, it is the group's."},
 	}}
 )
 

@@ -103,6 +103,8 @@ func oneSchema(word, path string) map[string]any {
 		return map[string]any{"const": 1}
 	case "number", "boolean":
 		return map[string]any{"type": word}
+	case "none":
+		return map[string]any{"type": "string", "pattern": `^none$|\$\{`}
 	case "off":
 		return map[string]any{"enum": []any{"off", "false", false}}
 	}
@@ -118,6 +120,14 @@ func patternOf(word string) (pattern string, known bool) {
 	switch word {
 	case "text", "service":
 		pattern = `\S`
+	case "name", "route":
+		pattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
+	case "key":
+		pattern = `^(header:|cookie:|auto-cookie$)`
+	case "cidr":
+		pattern = `^[0-9a-fA-F.:]+(/[0-9]+)?$`
+	case "variable":
+		pattern = `^\$\{[A-Za-z_][A-Za-z0-9_]*(:\?[^}]*)?\}$`
 	case "address":
 		pattern = `:[0-9+]+$`
 	case "duration":

@@ -79,10 +79,21 @@ services:
   t: http://127.0.0.1:9003
   v: { url: http://127.0.0.1:9005, health: { path: /healthz, interval: 3s, timeout: 1s } }
   u: { url: "${U:-http://127.0.0.1:9004}", breaker: off }
-defaults: { timeout: 1.5s, fallback: { on: [connect, 503, 521-523], max: 20% } }
+defaults:
+  timeout: 1.5s
+  fallback: { on: [connect, 503, 521-523], max: 20% }
+  sticky: [header:X-User-Id, cookie:session, auto-cookie]
+  guard: { compared: 50, mismatch: 0.25% }
+force: { cidrs: [10.0.0.0/8, "::1"] }
+groups:
+  g: { routes: [c, d], stage: canary 12.5%, split: orders, sticky: [auto-cookie] }
+  h: { routes: [b] }
 routes:
   a: { match: "GET /a/{id}", to: s, stage: live, timeout: 500ms }
   b: { match: { method: GET, path: /b, host: "*.shop.example", headers: { X-Beta: yes, X-N: 1 }, query: { all: true } }, to: t, stage: monolith }
+  c: { match: GET /c, to: s, cohorts: [ { header: "X-Beta: yes" }, { cidr: 10.0.0.0/8 } ] }
+  d: { match: POST /c, to: s }
+  e: { match: POST /e, to: s, stage: done, data: none, sticky: [auto-cookie] }
 tests:
   - GET /a/1 -> s
 `
@@ -99,12 +110,18 @@ func TestSchemaAndCheckerAgree(t *testing.T) {
 		schemaHead + "defaults: { fallback: { on: connect } }\n", schemaHead + "services: { s: { url: [] } }\n", schemaHead + "services: { s: { url: ftp://a } }\n",
 		schemaHead + "services: { s: { url: http://a, health: healthz } }\n", schemaHead + "services: { -s: http://a }\n", schemaHead + "services: { s: 7 }\n",
 		schemaHead + "services: { s: { url: http://a, breaker: on } }\n",
-		schemaHead + "routes: { a: /a }\n", schemaHead + "routes: { a: { match: /a } }\n", schemaHead + "routes: { a: { stage: live } }\n",
+		schemaHead + "routes: { a: /a }\n", schemaHead + "routes: { a: { stage: live } }\n",
 		schemaHead + "routes: { a: { match: a, stage: monolith } }\n", schemaHead + "routes: { a: { match: get /a, stage: monolith } }\n",
 		schemaHead + "routes: { a: { match: /a, stage: lve } }\n", schemaHead + "routes: { a: { match: { method: GET }, stage: monolith } }\n",
 		schemaHead + "routes: { a: { match: { path: /a, headers: [A] }, stage: monolith } }\n",
 		schemaHead + "routes: { a: { match: { path: /a, query: { a: [1] } }, stage: monolith } }\n",
 		schemaHead + "routes: { a: { match: { path: /a, header: { A: b } }, stage: monolith } }\n",
+		schemaHead + "routes: { a: { match: /a, stage: canary } }\n", schemaHead + "routes: { a: { match: /a, stage: canary 5 } }\n", schemaHead + "routes: { a: { match: /a, stage: canary 101% } }\n",
+		schemaHead + "routes: { a: { match: /a, stage: monolith, data: some } }\n", schemaHead + "routes: { a: { match: /a, stage: monolith, sticky: auto-cookie } }\n",
+		schemaHead + "routes: { a: { match: /a, stage: monolith, cohorts: { cidr: 10.0.0.0/8 } } }\n", schemaHead + "routes: { a: { match: /a, stage: monolith, cohorts: [10.0.0.0/8] } }\n",
+		schemaHead + "groups: { g: { stage: live } }\n", schemaHead + "groups: { g: { routes: [] } }\n", schemaHead + "groups: { g: { routes: a } }\n",
+		schemaHead + "force: on\n", schemaHead + "force: { cidrs: [everybody] }\n", schemaHead + "force: { secret: hunter2hunter2hunter2 }\n",
+		schemaHead + "defaults: { guard: { mismatch: 1 } }\n", schemaHead + "defaults: { sticky: [] }\n",
 		schemaHead + "tests: GET /a -> monolith\n", schemaHead + "tests: [GET /a]\n", schemaHead + "tests: [7]\n",
 	}
 	for i, source := range slices.Concat(good, bad) {

@@ -2,6 +2,7 @@ package route
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/textproto"
@@ -105,20 +106,30 @@ func (t Template) WithHost(host string) (Template, error) {
 // WithHeader returns t for requests with a header of that value; Any asks only that
 // it is there.
 func (t Template) WithHeader(name, value string) (Template, error) {
+	condition, err := HeaderCondition(name, value)
+	switch {
+	case err != nil:
+		return t, err
+	case has(t.Headers(), condition.Name):
+		return t, fmt.Errorf("header %s stands there twice", condition.Name)
+	}
+	return t.with(func(c *conditions) { c.headers = append(c.headers, condition) }), nil
+}
+
+// HeaderCondition asks for a header of that value; Any asks only that it is there.
+func HeaderCondition(name, value string) (Condition, error) {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	switch {
 	case !isToken(name):
-		return t, fmt.Errorf("%q is no name of a header", name)
+		return Condition{}, fmt.Errorf("%q is no name of a header", name)
 	case canonical == "Host":
-		return t, fmt.Errorf("header Host: write it as host")
+		return Condition{}, errors.New("header Host: write it as host")
 	case neverRouted(canonical):
-		return t, fmt.Errorf("header %s: the proxy does not let it through, so nothing can depend on it", canonical)
+		return Condition{}, fmt.Errorf("header %s: the proxy does not let it through, so nothing can depend on it", canonical)
 	case hasControl(value) || strings.TrimSpace(value) != value || value == "":
-		return t, fmt.Errorf("header %s: %q is no value of a header", canonical, value)
-	case has(t.Headers(), canonical):
-		return t, fmt.Errorf("header %s stands there twice", canonical)
+		return Condition{}, fmt.Errorf("header %s: %q is no value of a header", canonical, value)
 	}
-	return t.with(func(c *conditions) { c.headers = append(c.headers, Condition{canonical, value}) }), nil
+	return Condition{canonical, value}, nil
 }
 
 // WithQuery returns t for requests with a query parameter of that value, both written
