@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,6 +62,33 @@ func TestSetStageOnWhatCannotBeChanged(t *testing.T) {
 	must(os.WriteFile(at("empty"), nil, 0o600))
 	if _, err := config.SetStage(at("empty"), "a", "live", false, config.Options{}); !errors.As(err, &problems) {
 		t.Errorf("empty: %v", err)
+	}
+}
+
+// A file of 50 MB is refused without being read: at a start and, with the last good
+// one staying in use, at a reload.
+func TestFileOf50MB(t *testing.T) {
+	t.Parallel()
+	r := start(t, "monolith: http://127.0.0.1:1\n"+oneMore)
+	if err := os.Truncate(r.path, 50<<20); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	source, err := yamldoc.ReadFile(r.path)
+	runtime.ReadMemStats(&after)
+	if err == nil || source != nil || !strings.Contains(err.Error(), r.path+": the file is larger than 1 MiB") {
+		t.Errorf("%d bytes, %v", len(source), err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+		t.Errorf("%d bytes were allocated", used)
+	}
+	if _, err := strangler.New(t.Context(), strangler.Options{ConfigPath: r.path}); program.Code(err) != program.Usage {
+		t.Errorf("a proxy from it: %v", err)
+	}
+	await(t, "the refusal", func() bool { return r.status().Config.State == "rejected" })
+	if st := r.status(); st.Config.Version != 1 || len(st.Routes) != 1 {
+		t.Errorf("in use: %+v", st.Config)
 	}
 }
 

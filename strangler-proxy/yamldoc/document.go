@@ -12,8 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // Limits of what Parse accepts. They are far above any sensible configuration and
@@ -105,16 +103,22 @@ type Document struct {
 
 	source []byte
 	lines  []int // byte offset of the first character of each line
+	widths []int // characters of each line; a line may be as long as the file
 }
 
 // Parse reads source. Its error is a *ProblemsError.
 func Parse(name string, source []byte) (*Document, error) {
+	return parseIn(name, source, limitWhole, pieceTokens)
+}
+
+// parseIn is Parse for a file that is parsed in pieces from so many tokens on.
+func parseIn(name string, source []byte, whole, piece int) (*Document, error) {
 	d := &Document{Name: name, source: source}
 	d.indexLines()
 	if err := d.checkText(); err != nil {
 		return nil, err
 	}
-	file, err := parseTree(d.text())
+	file, err := parseTree(d.text(), whole, piece)
 	if err != nil {
 		return nil, d.syntaxError(err)
 	}
@@ -173,6 +177,9 @@ func (d *Document) line(n int) string {
 // offset is the byte offset of pos.
 func (d *Document) offset(pos Pos) int {
 	at := d.lines[pos.Line-1]
+	if line := d.line(pos.Line); len(line) == d.widths[pos.Line-1] { // plain ASCII
+		return min(at+pos.Column-1, len(d.source))
+	}
 	for range pos.Column - 1 {
 		if at >= len(d.source) {
 			break
@@ -191,9 +198,11 @@ func (d *Document) checkText() error {
 	if len(d.lines) > limitLines {
 		return d.Fail(Problem{Pos: Pos{limitLines, 1}, Text: fmt.Sprintf("the file has %d lines, the limit is %d", len(d.lines), limitLines)})
 	}
+	d.widths = make([]int, len(d.lines))
 	for n := range d.lines {
 		line := d.line(n + 1)
 		column, depth := 0, 0
+		d.widths[n] = utf8.RuneCountInString(line)
 		for i, r := range line {
 			column++
 			switch {
@@ -232,17 +241,6 @@ func (d *Document) checkBrackets() error {
 	return nil
 }
 
-// parseTree keeps a panic of the YAML parser, a bug there, from ending a server
-// that merely looked at a half-written file.
-func parseTree(text []byte) (file *ast.File, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the YAML parser gave up on this file: %v", r)
-		}
-	}()
-	return parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
-}
-
 func (d *Document) syntaxError(err error) error {
 	var located yaml.Error
 	if !errors.As(err, &located) {
@@ -262,6 +260,6 @@ func (d *Document) syntaxError(err error) error {
 // clamp keeps a position of the YAML parser inside the file.
 func (d *Document) clamp(p Pos) Pos {
 	p.Line = min(max(p.Line, 1), len(d.lines))
-	p.Column = min(max(p.Column, 1), utf8.RuneCountInString(d.line(p.Line))+1)
+	p.Column = min(max(p.Column, 1), d.widths[p.Line-1]+1)
 	return p
 }
