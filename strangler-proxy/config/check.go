@@ -27,7 +27,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 }
 
 func (c *checker) config(root *yamldoc.Node) *Config {
-	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Guard: route.DefaultLimits()}
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky()}
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
 		return cfg
@@ -155,9 +155,6 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 	}
 	if s := keys["sticky"]; s != nil {
 		cfg.Sticky = c.sticky(s, "defaults.sticky")
-	}
-	if g := keys["guard"]; g != nil {
-		cfg.Guard = c.guard(g)
 	}
 	return timeout
 }

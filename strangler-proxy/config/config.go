@@ -46,7 +46,6 @@ type Config struct {
 	Groups   []Group // in file order
 	Sticky   route.Sticky
 	Force    Force
-	Guard    route.Limits
 	Table    *route.Table
 	Tests    []Test // in file order
 }
@@ -147,7 +146,7 @@ func Single(address, admin, monolith string) (*Config, error) {
 	}
 	return &Config{
 		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
-		Sticky: defaultSticky(), Guard: route.DefaultLimits(),
+		Sticky: defaultSticky(),
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

@@ -77,6 +77,9 @@ func setStage(path string, source []byte, name string, to route.Stage, opts Opti
 	}
 	change := Change{Route: name, From: r.Stage, To: to, OldHash: cfg.Hash, NewHash: cfg.Hash}
 	stage := doc.Root.Get("routes").Get(name).Get("stage")
+	if stage == nil {
+		return nil, change, program.Fail(program.Usage, "change the stage of group "+r.Group+" in the file", "route %q moves with its group %q and has no stage of its own", name, r.Group)
+	}
 	change.Line = stage.Pos.Line
 	change.Before = lineOf(source, change.Line)
 	change.After = change.Before

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, guardSection, groupSection, routeSection, matchSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, groupSection, routeSection, matchSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -58,7 +58,6 @@ var (
 		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},
 		{Name: "fallback", Type: "mapping", Doc: "When the monolith answers in place of a service."},
 		{Name: "sticky", Type: "list of keys", Default: "`[auto-cookie]`", Doc: "By what a canary recognises a client: the first that is there. `header:NAME`, `cookie:NAME` of the application, or `auto-cookie`, a cookie of the proxy for clients that have nothing else. Without it, those stay on the monolith."},
-		{Name: "guard", Type: "mapping", Doc: "What a route has to show before it goes live."},
 	}}
 	fallbackSection = Section{"defaults.fallback", "Methods other than GET, HEAD and OPTIONS fall back only where the service cannot have acted.", []Key{
 		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},

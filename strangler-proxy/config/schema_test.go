@@ -83,7 +83,6 @@ defaults:
   timeout: 1.5s
   fallback: { on: [connect, 503, 521-523], max: 20% }
   sticky: [header:X-User-Id, cookie:session, auto-cookie]
-  guard: { compared: 50, mismatch: 0.25% }
 force: { cidrs: [10.0.0.0/8, "::1"] }
 groups:
   g: { routes: [c, d], stage: canary 12.5%, split: orders, sticky: [auto-cookie] }
@@ -121,7 +120,7 @@ func TestSchemaAndCheckerAgree(t *testing.T) {
 		schemaHead + "routes: { a: { match: /a, stage: monolith, cohorts: { cidr: 10.0.0.0/8 } } }\n", schemaHead + "routes: { a: { match: /a, stage: monolith, cohorts: [10.0.0.0/8] } }\n",
 		schemaHead + "groups: { g: { stage: live } }\n", schemaHead + "groups: { g: { routes: [] } }\n", schemaHead + "groups: { g: { routes: a } }\n",
 		schemaHead + "force: on\n", schemaHead + "force: { cidrs: [everybody] }\n", schemaHead + "force: { secret: hunter2hunter2hunter2 }\n",
-		schemaHead + "defaults: { guard: { mismatch: 1 } }\n", schemaHead + "defaults: { sticky: [] }\n",
+		schemaHead + "defaults: { sticky: [] }\n",
 		schemaHead + "tests: GET /a -> monolith\n", schemaHead + "tests: [GET /a]\n", schemaHead + "tests: [7]\n",
 	}
 	for i, source := range slices.Concat(good, bad) {

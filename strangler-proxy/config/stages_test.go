@@ -16,7 +16,6 @@ import (
 const stagesFile = schemaHead + `services: { s: http://127.0.0.1:9001 }
 defaults:
   sticky: [header:X-User-Id, cookie:session]
-  guard: { compared: 7, mismatch: 0.25% }
 force: { cidrs: [10.0.0.0/8, 127.0.0.1], secret: "${FORCE}" }
 groups:
   checkout: { routes: [read, write], split: orders, stage: canary 12.5% }
@@ -55,13 +54,13 @@ func TestGroupsAndCanaries(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, want)
 		}
 	}
-	if g := cfg.Group("checkout"); g == nil || !reflect.DeepEqual(*g, config.Group{Name: "checkout", Routes: []string{"read", "write"}, Split: "orders", Stage: route.Canary(12_50), Line: 9}) {
+	if g := cfg.Group("checkout"); g == nil || !reflect.DeepEqual(*g, config.Group{Name: "checkout", Routes: []string{"read", "write"}, Split: "orders", Stage: route.Canary(12_50), Line: 8}) {
 		t.Errorf("group: %+v", g)
 	}
 	if cfg.Group("read") != nil || !reflect.DeepEqual(cfg.GroupNames(), []string{"checkout", "loose"}) {
 		t.Errorf("groups: %v", cfg.GroupNames())
 	}
-	want := route.Move{Route: "write", From: route.Canary(12_50), To: route.Live, Method: "POST", Data: route.DataSplit, Split: "orders", Limits: route.Limits{Compared: 7, Mismatch: 25}}
+	want := route.Move{Route: "write", From: route.Canary(12_50), To: route.Live, Method: "POST", Data: route.DataSplit, Split: "orders"}
 	if got := cfg.Move(cfg.Route("write"), route.Live); got != want {
 		t.Errorf("move: %+v", got)
 	}
