@@ -92,9 +92,13 @@ func TestAbsoluteFormNeverChoosesTheUpstream(t *testing.T) {
 	m, other := newEcho(t, "monolith"), newEcho(t, "other")
 	r := start(t, "monolith: "+m.URL+"\n")
 	for _, target := range []string{other.URL + "/x?y=1", other.URL + "?y=1", other.URL} {
-		answer := r.send("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		answer := r.send("GET " + target + " HTTP/1.1\r\nHost: " + strings.TrimPrefix(other.URL, "http://") + "\r\nConnection: close\r\n\r\n")
 		if !strings.Contains(answer, `"Server":"monolith"`) {
 			t.Errorf("%s: %q", target, answer)
+		}
+		answer = r.send("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		if !strings.HasPrefix(answer, "HTTP/1.1 400 ") {
+			t.Errorf("%s with another Host: %q", target, answer)
 		}
 	}
 	if other.hits.Load() != 0 {
@@ -227,8 +231,15 @@ func TestExpectContinue(t *testing.T) {
 		if head, err := readHead(in); err != nil || !strings.HasPrefix(head, "HTTP/1.1 200 ") {
 			t.Fatalf("%q %v", head, err)
 		}
-		refused := r.send("POST /refuse HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n")
-		if !strings.HasPrefix(refused, "HTTP/1.1 417 ") {
+		// A large body is refused before it is sent; of a small one the upstream gets all.
+		for _, refuse := range []string{"Content-Length: 5000000\r\n", "Transfer-Encoding: chunked\r\n"} {
+			refused := r.send("POST /refuse HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n" + refuse + "Connection: close\r\n\r\n")
+			if !strings.HasPrefix(refused, "HTTP/1.1 417 ") {
+				t.Fatalf("%q", refused)
+			}
+		}
+		refused := r.send("POST /refuse HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n12345")
+		if !strings.Contains(refused, "HTTP/1.1 417 ") {
 			t.Fatalf("%q", refused)
 		}
 	}

@@ -1,88 +1,85 @@
 package strangler
 
 import (
-	"net"
-	"net/http"
-	"strings"
+	"encoding/hex"
 
 	"github.com/google/uuid"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 )
 
-// cleanRequest removes from a client's request what only the proxy may say, in every
-// spelling that some server takes for it, and every upgrade but WebSocket.
-func cleanRequest(r *http.Request, id string) {
-	dropForwarding(r.Header)
-	dropForceCookie(r.Header)
-	r.Header["X-Request-Id"] = []string{id}
-	if up := r.Header["Upgrade"]; up != nil && (len(up) != 1 || !strings.EqualFold(up[0], "websocket")) {
-		delete(r.Header, "Upgrade")
+// originOf says where a request comes from.
+func originOf(s *snapshot, peer *forwarded.Peer, x *exchange.Exchange, head *http1.Request) forwarded.Origin {
+	said := forwarded.Said{Host: x.Host}
+	if s.config.Trusted.Has(peer.Addr) {
+		said.For = valuesOf(head, "x-forwarded-for")
+		said.FromHost = valuesOf(head, "x-forwarded-host")
+		said.FromProto = valuesOf(head, "x-forwarded-proto")
+		said.Forwarded = valuesOf(head, "forwarded")
 	}
+	return forwarded.Of(s.config.Trusted, *peer, said)
 }
 
-func dropForwarding(h http.Header) {
-	for name := range h {
-		if isForwardingHeader(name) {
-			delete(h, name)
-		}
+// valuesOf returns the values of a field, whose name is in lower case.
+func valuesOf(head *http1.Request, name string) (values []string) {
+	for i := head.Index(name, 0); i >= 0; i = head.Index(name, i+1) {
+		values = append(values, view(head.Value(i)))
 	}
+	return values
 }
 
-// isForwardingHeader knows X-Forwarded-*, X-Strangler-*, X-Request-Id, Forwarded and
-// X-Real-Ip, also with _ or . in place of -, which CGI-like servers do not tell apart.
-func isForwardingHeader(name string) bool {
-	switch name[0] {
-	case 'X', 'x', 'F', 'f':
-	default:
-		return false
+// appendForwarded appends the lines that tell an upstream who asked and for what.
+func appendForwarded(dst []byte, o *forwarded.Origin, x *exchange.Exchange) []byte {
+	dst = http1.AppendField(dst, "X-Request-Id", x.ID)
+	dst = append(dst, "X-Forwarded-For: "...)
+	dst = append(o.AppendFor(dst), "\r\n"...)
+	if o.Host != "" {
+		dst = http1.AppendField(dst, "X-Forwarded-Host", o.Host)
 	}
-	name = strings.Map(func(r rune) rune {
-		if r == '_' || r == '.' {
-			return '-'
-		}
-		return r
-	}, strings.ToLower(name))
-	switch name {
-	case "forwarded", "x-real-ip", "x-request-id":
-		return true
-	}
-	return strings.HasPrefix(name, "x-forwarded-") || strings.HasPrefix(name, "x-strangler-")
+	return http1.AppendField(dst, "X-Forwarded-Proto", o.Proto)
 }
 
-// dropOwnHeaders removes X-Strangler-* from an upstream's response.
-func dropOwnHeaders(h http.Header) {
-	for name := range h {
-		if len(name) > 12 && (name[0] == 'X' || name[0] == 'x') && strings.EqualFold(name[:12], "X-Strangler-") {
-			delete(h, name)
-		}
+// appendMarks appends the lines that say on a response who made it.
+func appendMarks(dst []byte, secure bool, x *exchange.Exchange) []byte {
+	dst = http1.AppendField(dst, "X-Strangler-Served-By", x.ServedBy)
+	dst = http1.AppendField(dst, "X-Strangler-Route", x.Decision.Name())
+	dst = http1.AppendField(dst, "X-Request-Id", x.ID)
+	if key := x.Decision.NewKey; key != "" {
+		dst = appendKeyCookie(dst, key, secure)
 	}
-}
-
-// setForwarded tells the upstream who asked and for what.
-func setForwarded(h http.Header, in *http.Request) {
-	if ip, _, err := net.SplitHostPort(in.RemoteAddr); err == nil {
-		h["X-Forwarded-For"] = []string{ip}
+	if x.Fallback != "" {
+		dst = http1.AppendField(dst, "X-Strangler-Fallback", x.Fallback)
 	}
-	h["X-Forwarded-Host"] = []string{in.Host}
-	proto := "http"
-	if in.TLS != nil {
-		proto = "https"
-	}
-	h["X-Forwarded-Proto"] = []string{proto}
+	return dst
 }
 
 const limitRequestID = 64
 
 // requestID keeps a client's X-Request-Id that any program behind the proxy keeps,
-// too (see internal/web), or makes one: one request has one id everywhere.
-func requestID(h http.Header) string {
-	if ids := h["X-Request-Id"]; len(ids) == 1 && saneID(ids[0]) {
-		return ids[0]
+// too (see internal/web), or makes one in room: one request has one id everywhere.
+func requestID(head *http1.Request, room *[36]byte) string {
+	if i := head.Index("x-request-id", 0); i >= 0 && head.Index("x-request-id", i+1) < 0 {
+		if id := view(head.Value(i)); saneID(id) {
+			return id
+		}
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return uuid.NewString()
 	}
-	return id.String()
+	writeUUID(room, &id)
+	return view(room[:])
+}
+
+func writeUUID(room *[36]byte, id *uuid.UUID) {
+	hex.Encode(room[:], id[:4])
+	room[8], room[13], room[18], room[23] = '-', '-', '-', '-'
+	hex.Encode(room[9:], id[4:6])
+	hex.Encode(room[14:], id[6:8])
+	hex.Encode(room[19:], id[8:10])
+	hex.Encode(room[24:], id[10:])
 }
 
 func saneID(id string) bool {

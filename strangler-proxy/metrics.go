@@ -20,7 +20,6 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 	fallbacks *prometheus.CounterVec
 	rejected  *prometheus.CounterVec
-	inFlight  prometheus.Gauge
 
 	breakerChanges *prometheus.CounterVec
 	refused        *prometheus.CounterVec
@@ -45,7 +44,6 @@ func newMetrics() *metrics {
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_rejected_requests_total", Help: "Requests that were refused and never forwarded, by reason.",
 		}, []string{"reason"}),
-		inFlight: gauge("strangler_requests_in_flight", "Requests being served, with open streams."),
 
 		breakerChanges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_breaker_changes_total", Help: "Steps of the services' breakers, by the state that followed.",
@@ -61,7 +59,7 @@ func newMetrics() *metrics {
 			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
 		}, []string{"hash"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.inFlight, m.breakerChanges, m.refused,
+	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.breakerChanges, m.refused,
 		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -6,6 +6,7 @@
 package strangler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
@@ -38,9 +41,9 @@ type Options struct {
 
 	PollEvery      time.Duration // how often the file is looked at; 0 means 500 ms
 	DrainLimit     time.Duration // how long requests may go on after the end of Run's context; 0 means 10 s
-	HeaderTimeout  time.Duration // for a client to send a request's head; 0 means 10 s
-	IdleTimeout    time.Duration // for a client's connection without a request; 0 means 2 min
-	StallTimeout   time.Duration // for a client that neither sends nor reads within a request; 0 means 1 min
+	HeaderTimeout  time.Duration // instead of the configuration's
+	IdleTimeout    time.Duration // instead of the configuration's
+	StallTimeout   time.Duration // instead of the configuration's
 	ConnectTimeout time.Duration // to an upstream; 0 means 1 s
 }
 
@@ -54,14 +57,19 @@ func (o *Options) setDefaults() {
 	}{
 		{&o.PollEvery, 500 * time.Millisecond},
 		{&o.DrainLimit, 10 * time.Second},
-		{&o.HeaderTimeout, 10 * time.Second},
-		{&o.IdleTimeout, 2 * time.Minute},
-		{&o.StallTimeout, time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
 	}
+}
+
+// limit puts what the options say in the place of what the configuration says.
+func (o *Options) limit(l listen.Limits) listen.Limits {
+	l.HeaderTimeout = cmp.Or(o.HeaderTimeout, l.HeaderTimeout)
+	l.IdleTimeout = cmp.Or(o.IdleTimeout, l.IdleTimeout)
+	l.StallTimeout = cmp.Or(o.StallTimeout, l.StallTimeout)
+	return l
 }
 
 // A Proxy has its addresses bound and serves while Run runs.
@@ -72,6 +80,7 @@ type Proxy struct {
 	metrics  *metrics
 	front    *front
 	forward  *upstream.Forwarder
+	server   *server
 	started  time.Time
 	stopping atomic.Bool
 
@@ -98,17 +107,19 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		return nil, errors.New("strangler: neither Options.ConfigPath nor Options.Config is given")
 	}
 	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
-	p.registry = newRegistry(p.metrics, opts.Log)
-	p.forward = upstream.New(upstream.Options{
-		ConnectTimeout: opts.ConnectTimeout,
-		InFlight:       func() int64 { return p.front.open.Load() },
-	})
+	p.registry = newRegistry(p.metrics, opts.Log, origin.Options{ConnectTimeout: opts.ConnectTimeout})
+	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
 	var access *slog.Logger
 	if opts.AccessLog {
 		access = opts.Log
 	}
-	p.front = newFront(&p.current, p.metrics, p.forward, opts.StallTimeout, access, opts.Log)
+	p.front = &front{
+		current: &p.current, metrics: p.metrics, forward: p.forward, log: access,
+	}
+	p.server = newServer(p.front)
 	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
+	}, func() float64 { return float64(p.front.open.Load()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",
 	}, func() float64 { return float64(p.forward.Fallbacks()) }))
 	p.use(cfg)
@@ -160,7 +171,7 @@ func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
 func (p *Proxy) Close() {
 	p.public.Close()
 	p.private.Close()
-	p.forward.Close()
+	p.registry.close()
 }
 
 // use makes cfg the configuration of every request that begins from now on.
@@ -170,6 +181,7 @@ func (p *Proxy) use(cfg *config.Config) *snapshot {
 		version = old.version + 1
 	}
 	s := p.registry.snapshot(cfg, version)
+	s.limits = p.opts.limit(cfg.Front.Limits)
 	p.current.Store(s)
 	p.metrics.loaded(s)
 	return s
@@ -240,29 +252,17 @@ func bound(l net.Listener, address string) bool {
 // Run serves until ctx ends, then lets the requests in flight end, at most for
 // Options.DrainLimit, and returns nil.
 func (p *Proxy) Run(ctx context.Context) error {
-	defer p.forward.Close()
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	public := &http.Server{
-		Handler:                      p.front,
-		ReadHeaderTimeout:            p.opts.HeaderTimeout,
-		IdleTimeout:                  p.opts.IdleTimeout,
-		MaxHeaderBytes:               limitURL + limitHeader + 16<<10, // the front answers at the exact limits
-		DisableGeneralOptionsHandler: true,
-		ConnState:                    p.front.watch,
-		BaseContext:                  func(net.Listener) context.Context { return base },
-		ErrorLog:                     slog.NewLogLogger(p.opts.Log.Handler(), slog.LevelDebug),
-	}
+	defer p.registry.close()
 	private := &http.Server{
 		Handler:           admin.Routes(p, p.metrics.registry),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          public.ErrorLog,
+		ErrorLog:          slog.NewLogLogger(p.opts.Log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 2)
 	var running sync.WaitGroup
-	running.Go(func() { failed <- serve(public, p.public) })
+	running.Go(func() { failed <- p.server.serve(p.public) })
 	running.Go(func() { failed <- serve(private, p.private) })
 	watch, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
@@ -275,9 +275,10 @@ func (p *Proxy) Run(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-failed:
-		_ = public.Close()
+		p.public.Close()
+		p.server.abort()
 	case <-ctx.Done():
-		p.drain(public, cancel)
+		p.drain()
 	}
 	stopWatching()
 	_ = private.Close()
@@ -301,7 +302,7 @@ const (
 	lastRound = 500 * time.Millisecond
 )
 
-func (p *Proxy) drain(public *http.Server, cancelRequests context.CancelFunc) {
+func (p *Proxy) drain() {
 	p.stopping.Store(true)
 	p.opts.Log.Info("stopping", "in_flight", p.front.open.Load(), "limit", p.opts.DrainLimit.String())
 	limit, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
@@ -312,13 +313,11 @@ func (p *Proxy) drain(public *http.Server, cancelRequests context.CancelFunc) {
 	round, cancelRound := context.WithTimeout(limit, lastRound)
 	defer cancelRound()
 	waitUntilZero(round, &p.front.conns)
-	_ = public.Shutdown(limit)
-	waitUntilZero(limit, &p.front.open) // upgraded connections
+	p.server.shutdown(limit)
 	if open := p.front.open.Load(); open > 0 {
 		p.opts.Log.Warn("requests broken off at the drain limit", "count", open)
 	}
-	cancelRequests()
-	_ = public.Close()
+	p.server.abort()
 }
 
 func waitUntilZero(ctx context.Context, n *atomic.Int64) {

@@ -2,6 +2,7 @@ package strangler
 
 import (
 	"log/slog"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,8 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
@@ -20,6 +23,7 @@ type snapshot struct {
 	config   *config.Config
 	version  uint64
 	loaded   time.Time
+	limits   listen.Limits
 	monolith *exchange.Target
 	services []*exchange.Target // in file order
 	routes   []liveRoute        // by route.Route.Position
@@ -47,10 +51,36 @@ type registry struct {
 	counters map[string]*routeCounters
 	metrics  *metrics
 	log      *slog.Logger
+
+	origins map[string]*origin.Origin // by scheme and host
+	connect origin.Options
 }
 
-func newRegistry(m *metrics, log *slog.Logger) *registry {
-	return &registry{targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m, log: log}
+func newRegistry(m *metrics, log *slog.Logger, connect origin.Options) *registry {
+	return &registry{
+		targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m, log: log,
+		origins: map[string]*origin.Origin{}, connect: connect,
+	}
+}
+
+// origin returns the instance at u with its kept connections.
+func (r *registry) origin(u *url.URL) *origin.Origin {
+	key := u.Scheme + "://" + u.Host
+	o := r.origins[key]
+	if o == nil {
+		o = origin.New(u, r.connect)
+		r.origins[key] = o
+	}
+	return o
+}
+
+// close ends the kept connections.
+func (r *registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.origins {
+		o.Close()
+	}
 }
 
 // snapshot prepares cfg. Services and routes that stay keep their state.
@@ -79,6 +109,9 @@ func (r *registry) target(u config.Upstream) *exchange.Target {
 	old := r.targets[u.Name]
 	same := old != nil && slices.EqualFunc(old.URLs, u.URLs, sameURL) && sameBreaker(old.Breaker, u.Breaker)
 	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout}
+	for _, instance := range u.URLs {
+		t.Origins = append(t.Origins, r.origin(instance))
+	}
 	if len(u.URLs) > 1 {
 		var before *balance.Pool
 		if old != nil {

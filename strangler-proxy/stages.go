@@ -3,9 +3,8 @@ package strangler
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"net/http"
-	"net/netip"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
@@ -27,41 +26,31 @@ func drawKey() string {
 	return hex.EncodeToString(bits[:])
 }
 
-// keyCookie is the value of Set-Cookie by which a client keeps its new key. The cookie
-// ends with the client's session: it says nothing but which half of the clients one is
-// in.
-func keyCookie(key string, secure bool) string {
-	line := route.KeyCookie + "=" + key + "; Path=/; HttpOnly; SameSite=Lax"
+// appendKeyCookie appends the line by which a client keeps its new key. The cookie ends
+// with the client's session: it says nothing but which half of the clients one is in.
+func appendKeyCookie(dst []byte, key string, secure bool) []byte {
+	dst = append(dst, "Set-Cookie: "+route.KeyCookie+"="...)
+	dst = append(dst, key...)
+	dst = append(dst, "; Path=/; HttpOnly; SameSite=Lax"...)
 	if secure {
-		line += "; Secure"
+		dst = append(dst, "; Secure"...)
 	}
-	return line
+	return append(dst, "\r\n"...)
 }
 
-// peerOf is the address in a RemoteAddr; the zero value when it holds none.
-func peerOf(remote string) netip.Addr {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return at.Addr().Unmap()
-}
-
-// dropForceCookie keeps the cookie that asks for a side, and its secret, from the
-// applications.
-func dropForceCookie(h http.Header) {
-	lines := h["Cookie"]
-	if len(lines) == 0 {
-		return
-	}
-	kept := lines[:0:0]
-	for _, cookies := range lines {
-		if cookies = route.StripForce(cookies); cookies != "" {
-			kept = append(kept, cookies)
+// appendCookies keeps the cookie that asks for a side, and its secret, from the
+// applications: lines that hold it are dropped from the head, and what else stands in
+// them is appended.
+func appendCookies(dst []byte, head *http1.Request) []byte {
+	for i := head.Index("cookie", 0); i >= 0; i = head.Index("cookie", i+1) {
+		cookies := view(head.Value(i))
+		if !route.HasForce(cookies) {
+			continue
+		}
+		head.DropField(i)
+		if rest := route.StripForce(cookies); rest != "" {
+			dst = http1.AppendField(dst, "Cookie", rest)
 		}
 	}
-	h["Cookie"] = kept
-	if len(kept) == 0 {
-		delete(h, "Cookie")
-	}
+	return dst
 }

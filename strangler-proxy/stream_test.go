@@ -76,7 +76,7 @@ func TestWebSocketSurvivesReloads(t *testing.T) {
 	}
 	r := start(t, configured("monolith", 0))
 	old := r.socket("/s/chat")
-	if !strings.Contains(old.head, "X-Strangler-Served-By: monolith") || !strings.Contains(old.head, "Sec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") {
+	if !strings.Contains(old.head, "X-Strangler-Served-By: monolith") || !strings.Contains(old.head, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") {
 		t.Errorf("head %q", old.head)
 	}
 	old.expect(t, "monolith:")

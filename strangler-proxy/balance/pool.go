@@ -86,6 +86,9 @@ func (t *Turn) Next() *Instance {
 	return nil
 }
 
+// At is the number of the instance that Next returned last.
+func (t *Turn) At() int { return (t.first + t.given - 1) % len(t.pool.instances) }
+
 // begin chooses the first: of n available instances each gets every n-th request,
 // wherever those that are left out stand.
 func (t *Turn) begin() {

@@ -4,13 +4,14 @@
 package exchange
 
 import (
-	"context"
+	"net/netip"
 	"net/url"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/balance"
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
@@ -19,24 +20,26 @@ type Exchange struct {
 	ID            string // the request id
 	Start         time.Time
 	Method        string
-	Path          string // as sent
-	Host          string // as sent
+	Path          string     // as sent
+	Host          string     // as sent
+	Client        netip.Addr // who asks, as far as trusted proxies vouch for it
 	ConfigVersion uint64
 
 	Decision route.Decision
 	Plan     Plan
-	// SetCookie is a line of the response by which the client keeps a new key; "" if none.
-	SetCookie string
 
 	// What happened. Empty or zero until it did.
 	ServedBy string // config.MonolithName, a service's name or config.ProxyName
 	Fallback string // why the monolith answered in place of the service
-	Failure  string // why nobody could answer, in one word
-	Status   int
-	Bytes    int64 // of the response's body
-	Upgraded bool
-	Retries  int           // attempts beyond the first one at the same side
-	Took     time.Duration // until the end of the response
+
+	// NoFallback says why the monolith could not answer in place of the service.
+	NoFallback string
+	Failure    string // why nobody could answer, in one word
+	Status     int
+	Bytes      int64 // of the response's body
+	Upgraded   bool
+	Retries    int           // attempts beyond the first one at the same side
+	Took       time.Duration // until the end of the response
 
 	// ServiceFailed reports that the service was to answer and could not, whoever
 	// answered then: a fallback and a breaker's refusal are the service's failures, too.
@@ -56,19 +59,8 @@ type Plan struct {
 type Target struct {
 	Name    string
 	URLs    []*url.URL
+	Origins []*origin.Origin // one for each url
 	Timeout time.Duration
 	Breaker *breaker.Breaker // nil: none
 	Pool    *balance.Pool    // nil for one instance
-}
-
-type contextKey struct{}
-
-// With returns a context that carries x.
-func With(ctx context.Context, x *Exchange) context.Context {
-	return context.WithValue(ctx, contextKey{}, x)
-}
-
-// From returns the Exchange that With put into ctx; it panics when there is none.
-func From(ctx context.Context) *Exchange {
-	return ctx.Value(contextKey{}).(*Exchange)
 }

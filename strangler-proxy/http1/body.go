@@ -43,6 +43,15 @@ func (b *Body) Done() bool {
 	}
 }
 
+// Trailer returns the fields of the trailer of a body that is done, or nil. Those that
+// bear a mark do not belong in one.
+func (b *Body) Trailer() *Fields {
+	if b.framing != ByChunks {
+		return nil
+	}
+	return b.chunks.trailer
+}
+
 // Ahead is the number of bytes that are to be handed on next whatever they are: they may
 // be relayed without Step, and are then taken off with Skip. It is -1 if all bytes are.
 func (b *Body) Ahead() int64 {

@@ -49,6 +49,39 @@ func (f *Fields) Index(name string, i int) int {
 	return -1
 }
 
+// Lookup is Index for a name in any case.
+func (f *Fields) Lookup(name string, i int) int {
+	for ; i < len(f.list); i++ {
+		l := &f.list[i]
+		if int(l.colon-l.start) != len(name) {
+			continue
+		}
+		same := true
+		for k, c := range f.buf[l.start:l.colon] {
+			if c != name[k] && lower(c) != lower(name[k]) {
+				same = false
+				break
+			}
+		}
+		if same {
+			return i
+		}
+	}
+	return -1
+}
+
+// DropField marks the i-th field as meant for one connection only.
+func (f *Fields) DropField(i int) { f.list[i].marks |= HopByHop }
+
+// Drop marks all fields of a kind as meant for one connection only.
+func (f *Fields) Drop(kind Kind) {
+	for i := range f.list {
+		if f.list[i].kind == kind {
+			f.list[i].marks |= HopByHop
+		}
+	}
+}
+
 // AppendFields appends the lines that bear none of the marks.
 func (f *Fields) AppendFields(dst []byte, drop Marks) []byte {
 	from := uint32(f.first)

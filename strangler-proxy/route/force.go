@@ -82,7 +82,7 @@ func within(prefixes []netip.Prefix, peer netip.Addr) bool {
 // header, so that the application never sees it. It returns the value itself when
 // there is none.
 func StripForce(cookies string) string {
-	if _, found := cookie(cookies, ForceCookie); !found {
+	if !HasForce(cookies) {
 		return cookies
 	}
 	var kept []string
@@ -92,4 +92,10 @@ func StripForce(cookies string) string {
 		}
 	}
 	return strings.Join(kept, "; ")
+}
+
+// HasForce reports whether a Cookie header asks for a side.
+func HasForce(cookies string) bool {
+	_, found := cookie(cookies, ForceCookie)
+	return found
 }

@@ -3,48 +3,47 @@ package upstream
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/balance"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 )
 
 // An asking is one request to a target, whichever of its instances takes it.
 type asking struct {
-	req     *http.Request
 	target  *exchange.Target
 	timeout time.Duration
 	hold    int64
 	policy  *config.Fallback
-	body    *body
 }
 
 // ask tries the instances of a target in turn until one takes the request.
-func (f *Forwarder) ask(q asking) answer {
+func (c *Call) ask(q asking) answer {
 	if q.target.Pool == nil {
-		return f.askOne(q, q.target.URLs[0])
+		return c.askOne(q, q.target.Origins[0])
 	}
 	turn := q.target.Pool.Turn()
 	instance := turn.Next()
 	for {
-		result := f.askOne(q, instance.URL)
-		judge(q, instance, result)
-		if result.failure == nil || result.failure.Sent || !q.body.untouched() || q.req.Context().Err() != nil {
+		result := c.askOne(q, q.target.Origins[turn.At()])
+		c.judge(q, instance, result)
+		if result.failure == nil || result.failure.Sent || !c.body.again() || c.cause() != nil {
 			return result
 		}
 		next := turn.Next()
 		if next == nil {
 			return result
 		}
+		c.Exchange.Retries++
 		instance = next
 	}
 }
 
 // judge notes what an answer says about the instance.
-func judge(q asking, instance *balance.Instance, a answer) {
-	switch verdict(q.req, q.policy, a) {
+func (c *Call) judge(q asking, instance *balance.Instance, a answer) {
+	switch c.verdict(q.policy, a) {
 	case well:
 		instance.Succeeded()
 	case ill:
@@ -58,12 +57,10 @@ const limitStale = 16
 
 // askOne asks one instance. Kept connections that had ended say nothing about it: it
 // is tried again.
-func (f *Forwarder) askOne(q asking, instance *url.URL) answer {
+func (c *Call) askOne(q asking, o *origin.Origin) answer {
 	for stale := 0; ; stale++ {
-		a := attempt{req: q.req, url: instance, timeout: q.timeout, body: q.body.open(), hold: q.hold}
-		result := a.run(f.transport)
-		if result.failure == nil || !result.failure.Stale || result.failure.Sent || stale == limitStale ||
-			!q.body.untouched() || q.req.Context().Err() != nil {
+		result := c.try(attempt{origin: o, timeout: q.timeout, hold: q.hold})
+		if result.failure == nil || !result.failure.Stale || stale == limitStale || !c.body.again() || c.cause() != nil {
 			return result
 		}
 	}
@@ -78,14 +75,18 @@ const (
 	ill
 )
 
-func verdict(req *http.Request, policy *config.Fallback, a answer) condition {
+func (c *Call) verdict(policy *config.Fallback, a answer) condition {
 	switch {
-	case a.failure != nil && (req.Context().Err() != nil || errors.Is(a.failure.Err, ErrClient)):
+	case a.failure != nil && c.clientsFault(a.failure):
 		return unknown
-	case a.failure != nil, sick(a.response.StatusCode, policy):
+	case a.failure != nil, sick(c.response.Status, policy):
 		return ill
 	}
 	return well
+}
+
+func (c *Call) clientsFault(f *Failure) bool {
+	return errors.Is(f.Err, ErrClient) || errors.Is(f.Err, ErrGone) || errors.Is(f.Err, ErrStopped)
 }
 
 // sick reports whether a status speaks against the service. 501 does not: the service

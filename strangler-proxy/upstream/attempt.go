@@ -1,223 +1,247 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
+	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
+
+// An answer is the head of a response, in Call.response, with the connection it came
+// on, or a failure.
+type answer struct {
+	conn    *origin.Conn
+	pump    *pump // that still sends the request's body
+	failure *Failure
+}
 
 // An attempt is one request to one instance.
 type attempt struct {
-	req     *http.Request
-	url     *url.URL
+	origin  *origin.Origin
 	timeout time.Duration // until the response begins; 0 means none
-	body    *gate         // nil without a body
 	hold    int64         // up to this size the response is read before it counts
-
-	cancel context.CancelCauseFunc
-	clock  *clock
-	sent   sentBytes
 }
 
-// An answer is a response or a failure.
-type answer struct {
-	response *http.Response
-	failure  *Failure
+// limitInterim is how many interim responses may come before the final one.
+const limitInterim = 32
+
+// try makes an attempt.
+func (c *Call) try(a attempt) answer {
+	conn, err := c.connect(a)
+	if err != nil {
+		return answer{failure: c.failDial(err)}
+	}
+	if !c.wait(conn, a.timeout) {
+		conn.Close()
+		return answer{failure: c.fail(c.cause(), false)}
+	}
+	sent, err := c.send(conn)
+	var p *pump
+	if err == nil {
+		p = c.startPump(conn, a.timeout)
+	}
+	if err == nil || sent > 0 {
+		// Who broke off while we were sending may have answered before.
+		if early := c.receive(conn, a); early == nil || err == nil {
+			err = early
+		}
+	}
+	if !c.answered() && err == nil {
+		err = errTooSlow
+	}
+	if err == nil {
+		return answer{conn: conn, pump: p}
+	}
+	failure := c.fail(err, sent > 0)
+	failure.Stale = conn.Used() && (sent == 0 || c.safe() && c.silent(conn, err))
+	c.leave()
+	c.stopPump(p)
+	conn.Close()
+	return answer{failure: failure}
+}
+
+// connect takes a kept connection or dials. What must not be sent twice is not sent
+// over a connection that has ended meanwhile.
+func (c *Call) connect(a attempt) (*origin.Conn, error) {
+	if conn := a.origin.Kept(!c.safe()); conn != nil {
+		return conn, nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	c.mu.Lock()
+	if c.over != nil {
+		c.mu.Unlock()
+		return nil, c.over
+	}
+	c.stop = stop
+	c.began = false
+	if a.timeout > 0 {
+		c.limit.Set(wire.Now().Add(a.timeout))
+	}
+	c.mu.Unlock()
+	conn, err := a.origin.Dial(ctx)
+	c.limit.Clear()
+	c.mu.Lock()
+	c.stop = nil
+	over := c.over
+	c.mu.Unlock()
+	if err == nil && over != nil {
+		conn.Close()
+		return nil, over
+	}
+	return conn, err
+}
+
+// limitTogether is up to which size a body is sent in one piece with its head.
+const limitTogether = 8 << 10
+
+// send writes the head and what is known of the body, and returns how much of it may
+// have arrived.
+func (c *Call) send(conn *origin.Conn) (int, error) {
+	if c.out == nil {
+		c.out = wire.Small()
+	}
+	c.out = c.Head.AppendHead(c.out[:0], c.Drop, c.Added)
+	together := len(c.body.kept) <= limitTogether
+	if together {
+		c.out = append(c.out, c.body.kept...)
+	}
+	sent, err := conn.Write(c.out)
+	if err == nil && !together {
+		var n int
+		n, err = conn.Write(c.body.kept)
+		sent += n
+	}
+	return sent, err
+}
+
+// receive waits for the head of the final response, and for a short body that has to
+// be whole before it counts.
+func (c *Call) receive(conn *origin.Conn, a attempt) error {
+	r := &c.response
+	toHead := string(c.Head.Method) == "HEAD"
+	r.Reset(toHead)
+	for interim := 0; ; {
+		done, err := r.Parse(conn.In.Bytes())
+		if err != nil {
+			return err
+		}
+		if !done {
+			if err := conn.Fill(); err != nil {
+				return c.truncated(conn, err)
+			}
+			continue
+		}
+		if !r.Interim {
+			break
+		}
+		if interim++; interim > limitInterim {
+			return errInterim
+		}
+		if err := c.Client.Interim(r); err != nil {
+			c.Cancel(ErrGone)
+			return ErrGone
+		}
+		conn.In.Consume(r.Len)
+		r.Reset(toHead)
+	}
+	if r.Framing == http1.Tunnel && !c.Head.WebSocket {
+		return errSwitch
+	}
+	return c.hold(conn, a.hold)
+}
+
+// truncated tells a head that was cut off from one that never began.
+func (c *Call) truncated(conn *origin.Conn, err error) error {
+	if conn.In.Len() > 0 && isReset(err) && c.cause() == nil {
+		return &http1.Error{Reason: http1.BadStatusLine, Response: true}
+	}
+	return err
+}
+
+// hold waits for the body of a response of at most limit bytes.
+func (c *Call) hold(conn *origin.Conn, limit int64) error {
+	r := &c.response
+	if r.Framing != http1.ByLength || r.ContentLength > limit {
+		return nil
+	}
+	want := r.Len + int(r.ContentLength)
+	if conn.In.Len() >= want {
+		return nil
+	}
+	for conn.In.Len() < want {
+		if err := conn.Fill(); err != nil {
+			return err
+		}
+	}
+	r.Reset(string(c.Head.Method) == "HEAD") // the bytes may have moved
+	_, err := r.Parse(conn.In.Bytes())
+	return err
+}
+
+// silent reports whether a kept connection ended before it said anything.
+func (c *Call) silent(conn *origin.Conn, err error) bool {
+	return conn.In.Len() == 0 && c.cause() == nil &&
+		(errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed))
+}
+
+// safe reports whether the request only reads.
+func (c *Call) safe() bool { return Safe(c.Head.Method) }
+
+// Safe reports whether a method only reads.
+func Safe[Text ~string | ~[]byte](method Text) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
 }
 
 // limitDiscard is how long the end of an answer that nobody wants is waited for.
 const limitDiscard = 50 * time.Millisecond
 
-// discard gives the connection back if little is left to read, or closes it.
-func (a answer) discard() {
-	if a.response == nil {
+// discard gives the connection of an answer that nobody wants back if little is left
+// to read, or closes it.
+func (c *Call) discard(a answer) {
+	if a.conn == nil {
 		return
 	}
-	late := time.AfterFunc(limitDiscard, func() { a.response.Body.Close() })
-	defer late.Stop()
-	_, _ = io.CopyN(io.Discard, a.response.Body, 4<<10)
-	a.response.Body.Close()
-}
-
-// A Failure says why an attempt brought no response.
-type Failure struct {
-	Reason  string // one word, for header, log and metric
-	Sent    bool   // the upstream may have seen a part of the request
-	Timeout bool
-	Stale   bool // the request came to a kept connection that had ended; another may do
-	Err     error
-}
-
-// ErrClient marks a failure that the client caused: it stopped sending its request
-// or sent what is no HTTP.
-var ErrClient = errors.New("the client did not send its request properly")
-
-var (
-	errTooSlow = errors.New("the response did not begin in time")
-	errVersion = errors.New("the response is not HTTP/1")
-	errSwitch  = errors.New("the response switches to a protocol that was not asked for")
-	errStatus  = errors.New("the response has no status between 200 and 999")
-)
-
-func (a *attempt) run(transport http.RoundTripper) answer {
-	ctx, cancel := context.WithCancelCause(a.req.Context())
-	a.cancel = cancel
-	a.clock = startClock(a.timeout, func() { cancel(errTooSlow) })
-	out := a.req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { a.sent.begin(info.Conn, info.Reused, !safe(a.req.Method)) },
-	}))
-	target := *a.req.URL
-	target.Scheme, target.Host = a.url.Scheme, a.url.Host
-	out.URL = &target
-	out.Body = nil
-	if a.body != nil {
-		a.body.clock = a.clock
-		out.Body = a.body
+	c.leave()
+	ended := c.body.ended.Load()
+	c.stopPump(a.pump)
+	c.response.BeginBody(&c.framing, true)
+	a.conn.In.Consume(c.response.Len)
+	_ = a.conn.SetReadDeadline(time.Now().Add(limitDiscard))
+	err := c.skim(a.conn)
+	if err != nil || !ended || !c.response.KeepAlive || a.conn.SetReadDeadline(time.Time{}) != nil {
+		a.conn.Close()
+		return
 	}
-	res, err := transport.RoundTrip(out)
-	if err == nil {
-		if err = a.check(res); err != nil {
-			res.Body.Close()
+	a.conn.Keep()
+}
+
+// skim reads a small rest of a body.
+func (c *Call) skim(conn *origin.Conn) error {
+	for left := 4 << 10; !c.framing.Done(); {
+		_, n, err := c.framing.Step(conn.In.Bytes())
+		if err != nil {
+			return err
 		}
-	}
-	if err == nil && a.mustHold(res) {
-		err = a.readWhole(res)
-	}
-	if stopped := a.clock.stop(); err == nil && !stopped {
-		res.Body.Close()
-		err = errTooSlow
-	}
-	if err != nil {
-		if a.body != nil {
-			a.body.shut()
+		conn.In.Consume(n)
+		if left -= n; left < 0 {
+			return errors.New("too long")
 		}
-		failure := a.classify(ctx, err)
-		cancel(nil)
-		return answer{failure: failure}
-	}
-	res.Body = a.closing(res.Body)
-	return answer{response: res}
-}
-
-// check refuses responses that net/http lets through and nobody can use.
-func (a *attempt) check(res *http.Response) error {
-	if res.ProtoMajor != 1 {
-		return errVersion
-	}
-	if res.StatusCode < http.StatusOK && res.StatusCode != http.StatusSwitchingProtocols {
-		return errStatus
-	}
-	asked := a.req.Header.Get("Upgrade")
-	if res.StatusCode == http.StatusSwitchingProtocols && (asked == "" || !strings.EqualFold(asked, res.Header.Get("Upgrade"))) {
-		return errSwitch
+		if n == 0 {
+			if err := conn.Fill(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
-}
-
-func (a *attempt) mustHold(res *http.Response) bool {
-	return a.hold > 0 && res.ContentLength > 0 && res.ContentLength <= a.hold && res.StatusCode != http.StatusSwitchingProtocols
-}
-
-// readWhole reads a short response before any of it goes to the client.
-func (a *attempt) readWhole(res *http.Response) error {
-	held := make([]byte, res.ContentLength)
-	_, err := io.ReadFull(res.Body, held)
-	res.Body.Close()
-	if err != nil {
-		return err
-	}
-	res.Body = io.NopCloser(bytes.NewReader(held))
-	return nil
-}
-
-// closing makes the end of the response's body end the attempt.
-func (a *attempt) closing(body io.ReadCloser) io.ReadCloser {
-	if duplex, ok := body.(io.ReadWriteCloser); ok {
-		return &upgraded{ReadWriteCloser: duplex, cancel: a.cancel}
-	}
-	return &responseBody{ReadCloser: body, cancel: a.cancel}
-}
-
-type responseBody struct {
-	io.ReadCloser
-	cancel context.CancelCauseFunc
-}
-
-func (b *responseBody) Close() error {
-	err := b.ReadCloser.Close()
-	b.cancel(nil)
-	return err
-}
-
-// upgraded is the connection after a switch of protocols.
-type upgraded struct {
-	io.ReadWriteCloser
-	cancel context.CancelCauseFunc
-}
-
-func (u *upgraded) Close() error {
-	err := u.ReadWriteCloser.Close()
-	u.cancel(nil)
-	return err
-}
-
-// CloseWrite passes a half-close on, if the connection knows it.
-func (u *upgraded) CloseWrite() error {
-	if half, ok := u.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return u.Close()
-}
-
-func (a *attempt) classify(ctx context.Context, err error) *Failure {
-	f := &Failure{Err: err, Sent: a.sent.any(), Stale: a.sent.stale()}
-	var dial *net.OpError
-	var dns *net.DNSError
-	if a.body != nil {
-		if wrong := a.body.body.failed.Load(); wrong != nil && a.req.Context().Err() == nil {
-			f.Reason, f.Err = "client_body", fmt.Errorf("%w: %w", ErrClient, *wrong)
-			return f
-		}
-	}
-	switch {
-	case errors.Is(context.Cause(ctx), errTooSlow):
-		f.Reason, f.Timeout = "timeout", true
-		if !a.sent.connected() {
-			f.Reason = "connect_timeout"
-		}
-	case a.req.Context().Err() != nil:
-		f.Reason = "client_gone"
-	case errors.As(err, &dns):
-		f.Reason = "connect_dns"
-	case errors.As(err, &dial) && dial.Op == "dial":
-		f.Reason = "connect_failed"
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			f.Reason = "connect_refused"
-		} else if dial.Timeout() {
-			f.Reason, f.Timeout = "connect_timeout", true
-		}
-	case !a.sent.connected():
-		f.Reason = "connect_failed" // the TLS handshake, for one
-	case isReset(err):
-		f.Reason = "reset"
-	default:
-		f.Reason = "bad_response"
-	}
-	return f
-}
-
-func isReset(err error) bool {
-	var op *net.OpError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) || errors.As(err, &op) ||
-		err.Error() == "http: server closed idle connection"
 }

@@ -3,120 +3,145 @@ package upstream
 import (
 	"errors"
 	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
-// A body is the client's request body, lent to one attempt after the other as long
-// as none has read from it.
+// limitKept is how much of a body is kept to be sent again. Larger ones pass through,
+// and cannot be asked again once they were begun.
+const limitKept = wire.LargeBytes
+
+// A body is what the client sends behind the head: what is known of it already, and
+// the rest, which a pump reads and passes on while the response is waited for.
 type body struct {
-	source  io.ReadCloser // nil or http.NoBody without a body
-	touched atomic.Bool
-	failed  atomic.Pointer[error] // what the client did wrong while it sent
+	kept  []byte // what was handed on so far, unless lost
+	whole bool   // kept is all of it
+	begun bool   // a pump has read from the client
+	lost  bool   // the pump has handed on more than is kept
+	lent  bool   // kept is in a lent buffer
+
+	ended  atomic.Bool // the client has sent all
+	mu     sync.Mutex
+	failed error // what the client did wrong
 }
 
-func newBody(source io.ReadCloser) *body { return &body{source: source} }
+func (b *body) begin(kept []byte, whole bool) {
+	b.kept, b.whole, b.begun, b.lost = kept, whole, false, false
+	b.ended.Store(whole)
+	b.failed = nil
+}
 
-func (b *body) empty() bool     { return b.source == nil || b.source == http.NoBody }
-func (b *body) untouched() bool { return !b.touched.Load() }
+func (b *body) end() {
+	if b.lent {
+		wire.Return(b.kept)
+		b.lent = false
+	}
+	b.kept = nil
+}
 
-// open lends the body to an attempt; it returns nil when there is none.
-func (b *body) open() *gate {
-	if b.empty() {
+// again reports whether the body can be sent from its beginning.
+func (b *body) again() bool { return !b.lost && (!b.begun || b.ended.Load()) }
+
+func (b *body) wrong() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed
+}
+
+func (b *body) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed = err
+}
+
+// keep remembers what is handed on, as long as it is little.
+func (b *body) keep(p []byte) {
+	switch {
+	case b.lost:
+	case len(b.kept)+len(p) > limitKept:
+		b.lost = true
+	case !b.lent:
+		kept := append(wire.Large()[:0], b.kept...)
+		b.kept, b.lent = append(kept, p...), true
+	default:
+		b.kept = append(b.kept, p...)
+	}
+}
+
+// A pump passes the rest of the client's body on to an upstream.
+type pump struct {
+	done chan struct{}
+}
+
+// startPump begins to pass on what is not known of the body yet; it returns nil if all
+// is. wait has to follow.
+func (c *Call) startPump(conn *origin.Conn, timeout time.Duration) *pump {
+	if c.body.ended.Load() {
 		return nil
 	}
-	return &gate{body: b}
+	c.body.begun = true
+	c.mu.Lock()
+	c.pumps = true
+	c.mu.Unlock()
+	p := &pump{done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		c.runPump(conn, timeout)
+	}()
+	return p
 }
 
-// A gate is what an attempt reads the body through. The transport may go on reading
-// after an attempt has failed; shut ends that before another attempt begins.
-type gate struct {
-	body  *body
-	clock *clock
-	done  atomic.Bool
-}
-
-var errShut = errors.New("the attempt that read this body is over")
-
-// Read stops the attempt's clock while the client keeps us waiting. The second look
-// at done closes the gap in which shut finds the body untouched while Read is about
-// to touch it.
-func (g *gate) Read(p []byte) (int, error) {
-	if g.done.Load() {
-		return 0, errShut
-	}
-	g.body.touched.Store(true)
-	if g.done.Load() {
-		return 0, errShut
-	}
-	g.clock.pause()
-	n, err := g.body.source.Read(p)
-	g.clock.resume()
-	if err != nil && !errors.Is(err, io.EOF) {
-		g.body.failed.Store(&err)
-	}
-	return n, err
-}
-
-// Close leaves the client's body open: whoever serves the request closes it.
-func (g *gate) Close() error { return nil }
-
-func (g *gate) shut() { g.done.Store(true) }
-
-// A clock ends an attempt that waits too long for the upstream. Time that passes
-// while the client sends its body does not count.
-type clock struct {
-	mu      sync.Mutex
-	timer   *time.Timer // nil without a limit
-	limit   time.Duration
-	over    bool // stopped for good
-	expired bool
-}
-
-func startClock(limit time.Duration, expire func()) *clock {
-	c := &clock{limit: limit}
-	if limit > 0 {
-		c.timer = time.AfterFunc(limit, func() {
-			c.mu.Lock()
-			if c.over {
-				c.mu.Unlock()
+// runPump ends with the body, with the upstream's readiness to take it, or with the
+// client. An upstream that takes no more may still answer, so that is no failure here.
+func (c *Call) runPump(conn *origin.Conn, timeout time.Duration) {
+	expecting := c.Head.ExpectContinue // then the client waits for the upstream, too
+	for {
+		if !expecting {
+			c.pause()
+		}
+		p, err := c.Client.ReadBody()
+		c.resume(timeout)
+		expecting = false
+		if errors.Is(err, io.EOF) {
+			c.body.ended.Store(true) // before the upstream can answer what is sent now
+		}
+		if len(p) > 0 {
+			c.body.keep(p)
+			if _, err := conn.Write(p); err != nil {
 				return
 			}
-			c.over, c.expired = true, true
-			c.mu.Unlock()
-			expire()
-		})
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case errors.Is(err, ErrGone):
+			c.Cancel(ErrGone)
+			return
+		case err != nil:
+			c.body.fail(err)
+			c.Cancel(ErrClient)
+			return
+		}
 	}
-	return c
 }
 
-func (c *clock) pause() {
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-}
-
-func (c *clock) resume() {
-	if c.timer == nil {
+// stopPump ends a pump that the response has overtaken.
+func (c *Call) stopPump(p *pump) {
+	if p == nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.timer.Reset(c.limit)
+	if !c.body.ended.Load() {
+		c.Client.StopBody()
 	}
+	<-p.done
+	c.mu.Lock()
+	c.pumps = false
+	c.mu.Unlock()
 }
 
-// stop reports whether the clock had not expired.
-func (c *clock) stop() bool {
-	if c.timer == nil {
-		return true
-	}
-	c.timer.Stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	return !c.expired
-}
+// BodyEnded reports whether the client has sent its body as a whole.
+func (c *Call) BodyEnded() bool { return c.body.ended.Load() }

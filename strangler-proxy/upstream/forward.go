@@ -1,89 +1,63 @@
 package upstream
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
-	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 )
 
-// An Error says that nobody could answer.
-type Error struct {
-	Side    string // whom the failure belongs to: the monolith or a service
-	Failure Failure
-	Before  string // why the service could not answer, when Side only stood in for it
-}
-
-func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %s: %v", e.Side, e.Failure.Reason, e.Failure.Err)
-	if e.Before != "" {
-		text += " (in place of the service: " + e.Before + ")"
+// Forward asks the service of the plan, if there is one, and the monolith if the
+// service could not answer and the request may be asked again, and relays the answer.
+// Its error is an *Error if nothing went to the client, or else ErrBroken.
+func (f *Forwarder) Forward(c *Call) error {
+	x := c.Exchange
+	if x.Plan.Service == nil {
+		return c.settle(config.MonolithName, c.ask(c.ofMonolith()))
 	}
-	return text
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Failure.Err }
-
-// RoundTrip asks the service of the plan, if there is one, and the monolith if the
-// service could not answer and the request may be asked again. Its error is an *Error.
-func (f *Forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchange.From(req.Context())
-	body := newBody(req.Body)
-	avoidReplay(req)
-	if x.Plan.Service != nil {
-		answer := f.guarded(req, x, body)
-		reason := fallbackReason(req, x.Plan.Fallback, answer, body)
-		if reason == "" || x.Plan.Alone {
-			return settle(x, x.Plan.Service.Name, answer)
-		}
-		answer.discard()
-		x.Fallback = reason
-		return settle(x, config.MonolithName, f.fallBack(req, x.Plan, body))
+	a := c.guarded()
+	reason := c.fallbackReason(a)
+	if reason == "" || x.Plan.Alone {
+		return c.settle(x.Plan.Service.Name, a)
 	}
-	return settle(x, config.MonolithName, f.ask(ofMonolith(req, x.Plan, body)))
+	c.discard(a)
+	c.forget()
+	x.Fallback = reason
+	if !f.standIn(x.Plan.Fallback.Max) {
+		return c.settle(config.MonolithName, answer{failure: &Failure{Reason: ReasonBudget, Err: ErrBudget}})
+	}
+	a = c.ask(c.ofMonolith())
+	if a.failure == nil && c.response.Framing == http1.Tunnel {
+		f.standDown() // what follows is no longer a request
+		return c.settle(config.MonolithName, a)
+	}
+	defer f.standDown()
+	return c.settle(config.MonolithName, a)
 }
 
-func ofMonolith(req *http.Request, plan exchange.Plan, body *body) asking {
-	return asking{req: req, target: plan.Monolith, timeout: plan.Monolith.Timeout, body: body, policy: plan.Fallback}
+func (c *Call) ofMonolith() asking {
+	plan := &c.Exchange.Plan
+	return asking{target: plan.Monolith, timeout: plan.Monolith.Timeout, policy: plan.Fallback}
 }
 
-func settle(x *exchange.Exchange, side string, a answer) (*http.Response, error) {
+// settle relays an answer, or says that there is none.
+func (c *Call) settle(side string, a answer) error {
+	x := c.Exchange
 	if a.failure == nil {
 		x.ServedBy = side
-		return a.response, nil
+		return c.relay(a)
 	}
 	x.ServedBy, x.Failure = config.ProxyName, a.failure.Reason
-	return nil, &Error{Side: side, Failure: *a.failure, Before: x.Fallback}
-}
-
-// safe reports whether a method only reads.
-func safe(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
-}
-
-// avoidReplay keeps http.Transport from sending a request that changes something a
-// second time over a fresh connection, which it does for one without a body when it
-// carries an Idempotency-Key in the canonical spelling. Header names have no case.
-func avoidReplay(req *http.Request) {
-	if safe(req.Method) {
-		return
-	}
-	for canonical, other := range map[string]string{"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key"} {
-		if values, ok := req.Header[canonical]; ok {
-			delete(req.Header, canonical)
-			req.Header[other] = values
-		}
-	}
+	return &Error{Side: side, Failure: *a.failure, Before: x.Fallback}
 }
 
 // limitHold is the size up to which a service's answer is held back until it is
 // complete, so that a truncated one can still be replaced by the monolith's.
 const limitHold = 16 << 10
 
-func holdLimit(req *http.Request, policy *config.Fallback) int64 {
-	if req.Method == http.MethodHead || !safe(req.Method) || !policy.Reset {
+func (c *Call) holdLimit() int64 {
+	if !c.safe() || !c.Exchange.Plan.Fallback.Reset || string(c.Head.Method) == http.MethodHead {
 		return 0
 	}
 	return limitHold
@@ -91,30 +65,56 @@ func holdLimit(req *http.Request, policy *config.Fallback) int64 {
 
 // fallbackReason says in one word why the monolith shall answer, or "" if the
 // service's answer or failure is final.
-func fallbackReason(req *http.Request, policy *config.Fallback, a answer, body *body) string {
-	if req.Context().Err() != nil || !body.untouched() {
+func (c *Call) fallbackReason(a answer) string {
+	reason := c.wouldFallBack(a)
+	if reason == "" || c.gone() {
 		return ""
 	}
+	if !c.body.again() {
+		c.Exchange.NoFallback = "body_too_large"
+		return ""
+	}
+	return reason
+}
+
+func (c *Call) gone() bool {
+	cause := c.cause()
+	return cause != nil && cause != errTooSlow //nolint:errorlint // it is this very value
+}
+
+// wouldFallBack is fallbackReason if only the body can be sent again.
+func (c *Call) wouldFallBack(a answer) string {
+	policy := c.Exchange.Plan.Fallback
 	if a.failure == nil {
-		status := a.response.StatusCode
-		if !policy.Status(status) {
-			return ""
-		}
+		status := c.response.Status
 		// 501 declares that nothing was done, so any method may be asked again.
-		if safe(req.Method) || status == http.StatusNotImplemented && body.empty() {
-			return fmt.Sprintf("status_%d", status)
+		if policy.Status(status) && (c.safe() || status == http.StatusNotImplemented) {
+			return statusReason(status)
 		}
 		return ""
 	}
+	f := a.failure
 	switch {
-	case !a.failure.Sent:
+	case c.clientsFault(f):
+		return ""
+	case !f.Sent:
 		if !policy.Connect {
 			return ""
 		}
-	case !safe(req.Method):
+	case !c.safe():
 		return ""
-	case a.failure.Timeout && !policy.Timeout, !a.failure.Timeout && !policy.Reset:
+	case f.Timeout && !policy.Timeout, !f.Timeout && !policy.Reset:
 		return ""
 	}
-	return a.failure.Reason
+	return f.Reason
 }
+
+// statusReasons are the words for statuses, made once.
+var statusReasons = func() (words [100]string) {
+	for i := range words {
+		words[i] = "status_" + strconv.Itoa(500+i)
+	}
+	return words
+}()
+
+func statusReason(status int) string { return statusReasons[status-500] }

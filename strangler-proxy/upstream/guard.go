@@ -2,10 +2,8 @@ package upstream
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
-	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 )
 
 // Reasons of a failure that no attempt was made for.
@@ -19,9 +17,10 @@ const (
 var ErrRest = errors.New("its breaker is open")
 
 // guarded asks the plan's service if its breaker admits it, and tells the breaker.
-func (f *Forwarder) guarded(req *http.Request, x *exchange.Exchange, body *body) answer {
-	plan := x.Plan
-	permit, state, ok := plan.Service.Breaker.Admit(safe(req.Method))
+func (c *Call) guarded() answer {
+	x := c.Exchange
+	plan := &x.Plan
+	permit, state, ok := plan.Service.Breaker.Admit(c.safe())
 	if !ok {
 		reason := reasonOpen
 		if state == breaker.Ramping {
@@ -30,11 +29,8 @@ func (f *Forwarder) guarded(req *http.Request, x *exchange.Exchange, body *body)
 		x.ServiceFailed = true
 		return answer{failure: &Failure{Reason: reason, Err: ErrRest}}
 	}
-	a := f.ask(asking{
-		req: req, target: plan.Service, timeout: plan.Timeout, body: body,
-		hold: holdLimit(req, plan.Fallback), policy: plan.Fallback,
-	})
-	switch verdict(req, plan.Fallback, a) {
+	a := c.ask(asking{target: plan.Service, timeout: plan.Timeout, hold: c.holdLimit(), policy: plan.Fallback})
+	switch c.verdict(plan.Fallback, a) {
 	case well:
 		permit.Succeeded()
 	case ill:

@@ -1,0 +1,165 @@
+package strangler
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+	"unsafe"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
+	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
+)
+
+// limitGathered is up to which length a body is read before anybody is asked: what is
+// short and complete can be sent again, costs no second goroutine, and lets no slow
+// client occupy an upstream.
+const limitGathered = wire.LargeBytes
+
+// gather returns what is known of the body before anybody is asked, and whether that is
+// all of it. What is not comes from ReadBody.
+func (c *http1Conn) gather() (kept []byte, whole bool, _ error) {
+	r := &c.req
+	switch {
+	case r.Framing == http1.NoBody || r.Framing == http1.ByLength && r.ContentLength == 0:
+		return nil, true, nil
+	case r.Framing == http1.ByLength && r.ContentLength <= limitGathered:
+		if err := c.gatherAll(r.Len + int(r.ContentLength)); err != nil {
+			return nil, false, err
+		}
+		return c.in.Bytes()[r.Len : r.Len+int(r.ContentLength)], true, nil
+	}
+	// What follows the head moves aside, so that the head stays where it is.
+	c.rest.Lend(wire.Large())
+	n := copy(c.rest.Room(), c.in.Bytes()[r.Len:])
+	c.rest.Filled(n)
+	r.BeginBody(&c.body, false)
+	c.passed = 0
+	return nil, false, nil
+}
+
+// gatherAll waits until so many bytes are there. A client that asks whether to send
+// them is told to: refusing so few is not worth a connection.
+func (c *http1Conn) gatherAll(want int) error {
+	if c.in.Len() >= want {
+		c.mayGoOn = true
+		c.req.Drop(http1.Expect)
+		return nil
+	}
+	if !c.mayGoOn {
+		c.mayGoOn = true
+		if _, err := c.conn.Write(goOn); err != nil {
+			return upstream.ErrGone
+		}
+	}
+	for c.in.Len() < want {
+		if err := c.waitFor(&c.in, c.limits.StallTimeout); err != nil {
+			return err
+		}
+	}
+	// The bytes may have moved.
+	c.req.Reset()
+	if done, err := c.req.Parse(c.in.Bytes()); !done {
+		return fmt.Errorf("the head is not there any more: %w", err)
+	}
+	name(&c.x, &c.req)
+	if unsafe.StringData(c.x.ID) != &c.id[0] {
+		c.x.ID = requestID(&c.req, &c.id)
+	}
+	c.req.Drop(http1.Expect)
+	return nil
+}
+
+var goOn = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// waitFor reads on in the request's body.
+func (c *http1Conn) waitFor(b *wire.Buffer, limit time.Duration) error {
+	c.reading.Set(wire.Now().Add(limit))
+	err := c.fill(b)
+	c.reading.Clear()
+	switch {
+	case err == nil:
+		return nil
+	case c.stopped.Load():
+		return io.ErrClosedPipe
+	case c.stalled.Load():
+		return fmt.Errorf("%w: %w", upstream.ErrClient, errStall)
+	}
+	return upstream.ErrGone
+}
+
+// ReadBody implements upstream.Client.
+func (c *http1Conn) ReadBody() ([]byte, error) {
+	for {
+		pass, n, err := c.body.Step(c.rest.Bytes())
+		c.rest.Consume(n)
+		if c.passed += int64(len(pass)); c.limits.Body > 0 && c.passed > c.limits.Body {
+			return nil, fmt.Errorf("%w: %w", upstream.ErrClient, errTooLarge)
+		}
+		switch {
+		case err != nil:
+			return pass, err
+		case c.body.Done():
+			return pass, io.EOF
+		case len(pass) > 0:
+			return pass, nil
+		case n > 0:
+			continue
+		}
+		if err := c.awaitBody(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// limitExpect is how long an upstream may think about whether it wants the body, before
+// the client is told to send it: many know nothing of the question.
+const limitExpect = time.Second
+
+func (c *http1Conn) awaitBody() error {
+	if !c.goesOn() && c.rest.Len() == 0 {
+		_ = c.conn.SetReadDeadline(time.Now().Add(limitExpect))
+		err := c.fill(&c.rest)
+		if !c.stopped.Load() {
+			_ = c.conn.SetReadDeadline(time.Time{})
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.stopped.Load() {
+			return upstream.ErrGone
+		}
+		if err := c.sayGoOn(); err != nil {
+			return err
+		}
+	}
+	return c.waitFor(&c.rest, c.limits.StallTimeout)
+}
+
+func (c *http1Conn) goesOn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mayGoOn
+}
+
+// sayGoOn tells the client to send its body, once.
+func (c *http1Conn) sayGoOn() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mayGoOn || c.begun {
+		return nil
+	}
+	c.mayGoOn = true
+	if _, err := c.conn.Write(goOn); err != nil {
+		return upstream.ErrGone
+	}
+	return nil
+}
+
+// StopBody implements upstream.Client.
+func (c *http1Conn) StopBody() {
+	c.stopped.Store(true)
+	_ = c.conn.SetReadDeadline(wire.Past)
+}

@@ -1,0 +1,135 @@
+package strangler
+
+import (
+	"io"
+	"sync"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
+	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
+)
+
+// Left implements upstream.Client.
+func (c *http1Conn) Left() bool { return wire.Left(c.conn) }
+
+// Interim implements upstream.Client. A client that asked whether to send its body is
+// told so once, and one that did not ask is not.
+func (c *http1Conn) Interim(res *http1.Response) error {
+	if res.Status == 100 {
+		return c.sayGoOn()
+	}
+	if c.req.Minor == 0 {
+		return nil
+	}
+	c.out = res.AppendHead(c.outRoom(), 1, http1.FromResponse, nil)
+	return c.Flush()
+}
+
+func (c *http1Conn) outRoom() []byte {
+	if c.out == nil {
+		c.out = wire.Small()[:0]
+	}
+	return c.out[:0]
+}
+
+// Begin implements upstream.Client.
+func (c *http1Conn) Begin(res *http1.Response) error {
+	decoded := c.Data(res)
+	c.mu.Lock()
+	c.begun = true
+	c.mu.Unlock()
+	// After an early answer the rest of the body is still on its way.
+	c.closing = c.closing || c.front.lastRound.Load() || decoded || res.Framing == http1.UntilClose || !c.call.BodyEnded()
+	c.untilClose = decoded || res.Framing == http1.UntilClose
+	c.marks = appendMarks(c.marks[:0], c.peer.TLS, &c.x)
+	drop := http1.FromResponse
+	if decoded {
+		drop |= http1.Framed
+	}
+	if res.Framing == http1.Tunnel {
+		c.closing = true
+	} else {
+		c.marks = c.appendConnection(c.marks)
+	}
+	c.out = res.AppendHead(c.outRoom(), c.req.Minor, drop, c.marks)
+	return nil
+}
+
+// Data implements upstream.Client: HTTP/1.0 knows no chunks.
+func (c *http1Conn) Data(res *http1.Response) bool {
+	return c.req.Minor == 0 && res.Framing == http1.ByChunks
+}
+
+// Write implements upstream.Client.
+func (c *http1Conn) Write(p []byte) error {
+	if len(c.out)+len(p) <= cap(c.out) {
+		c.out = append(c.out, p...)
+		return nil
+	}
+	c.writing.Set(wire.Now().Add(c.limits.StallTimeout))
+	var err error
+	if len(c.out) == 0 {
+		_, err = c.conn.Write(p)
+	} else {
+		c.vectors = [2][]byte{c.out, p}
+		c.vector = c.vectors[:]
+		_, err = c.vector.WriteTo(c.conn)
+		c.out = c.out[:0]
+	}
+	c.writing.Clear()
+	return err
+}
+
+// Flush implements upstream.Client.
+func (c *http1Conn) Flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	c.writing.Set(wire.Now().Add(c.limits.StallTimeout))
+	_, err := c.conn.Write(c.out)
+	c.writing.Clear()
+	c.out = c.out[:0]
+	return err
+}
+
+// End implements upstream.Client.
+func (c *http1Conn) End(*http1.Fields) error { return c.Flush() }
+
+// Tunnel implements upstream.Client.
+func (c *http1Conn) Tunnel(up upstream.Stream) error {
+	if err := c.Flush(); err != nil {
+		return upstream.ErrGone
+	}
+	c.front.conns.Add(-1)
+	defer c.front.conns.Add(1)
+	var both sync.WaitGroup
+	both.Go(func() { // what has arrived with the head goes first
+		if err := c.copyUp(up); err != nil {
+			_ = c.conn.SetDeadline(wire.Past)
+			c.call.Cancel(upstream.ErrGone)
+			return
+		}
+		_ = up.CloseWrite()
+	})
+	n, err := io.Copy(c.conn, up)
+	c.x.Bytes += n
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok && err == nil {
+		err = half.CloseWrite()
+	}
+	if err != nil {
+		_ = c.conn.SetDeadline(wire.Past)
+		c.call.Cancel(upstream.ErrGone)
+	}
+	both.Wait()
+	return nil
+}
+
+func (c *http1Conn) copyUp(up upstream.Stream) error {
+	if early := c.in.Bytes()[c.req.Len:]; len(early) > 0 {
+		if _, err := up.Write(early); err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(up, c.conn)
+	return err
+}
