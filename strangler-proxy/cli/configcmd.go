@@ -137,10 +137,10 @@ func (t *tool) configShow() *cobra.Command {
 func effective(cfg *config.Config) map[string]any {
 	services, routes := map[string]any{}, map[string]any{}
 	for _, s := range cfg.Services {
-		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String()}
+		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String(), "sandbox": s.Sandbox}
 	}
 	for _, r := range cfg.Routes {
-		routes[r.Name] = map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String()}
+		routes[r.Name] = map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String(), "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}
 	}
 	return map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen,
@@ -148,7 +148,7 @@ func effective(cfg *config.Config) map[string]any {
 		"admin":    map[string]any{"listen": cfg.Admin},
 		"monolith": map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"services": services, "routes": routes, "tests": testTexts(cfg),
-		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}},
+		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "shadow": shadowValue(cfg.Shadow)},
 	}
 }
 
@@ -181,7 +181,7 @@ func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
-	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max)
+	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  shadow: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, config.ShadowText(cfg.Shadow))
 	fmt.Fprint(&b, "services:\n")
 	for _, s := range cfg.Services {
 		fmt.Fprintf(&b, "  %s: { url: [%s], timeout: %s", s.Name, strings.Join(texts(s), ", "), s.Timeout)
@@ -189,6 +189,9 @@ func effectiveYAML(cfg *config.Config) string {
 			fmt.Fprintf(&b, ", health: { path: %q, interval: %s, timeout: %s }", s.Health, s.Checks.Interval, s.Checks.Timeout)
 		}
 		fmt.Fprintf(&b, ", breaker: %s, slow_start: %s", s.BreakerText(), s.SlowStart)
+		if s.Sandbox {
+			fmt.Fprint(&b, ", sandbox: true")
+		}
 		fmt.Fprint(&b, " }\n")
 	}
 	fmt.Fprint(&b, "routes:\n")
@@ -197,7 +200,7 @@ func effectiveYAML(cfg *config.Config) string {
 		if r.Service != "" {
 			fmt.Fprintf(&b, "to: %s, ", r.Service)
 		}
-		fmt.Fprintf(&b, "stage: %s, timeout: %s }\n", r.Stage, r.Timeout)
+		fmt.Fprintf(&b, "stage: %s, timeout: %s%s }\n", r.Stage, r.Timeout, copiesYAML(cfg, r))
 	}
 	if len(cfg.Tests) > 0 {
 		fmt.Fprint(&b, "tests:\n")

@@ -9,6 +9,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
@@ -27,7 +28,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 }
 
 func (c *checker) config(root *yamldoc.Node) *Config {
-	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky()}
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Shadow: shadow.Default()}
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
 		return cfg
@@ -156,6 +157,9 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 	if s := keys["sticky"]; s != nil {
 		cfg.Sticky = c.sticky(s, "defaults.sticky")
 	}
+	if s := keys["shadow"]; s != nil {
+		cfg.shadowWrites = c.shadowing(s, shadowSection, "defaults.shadow", &cfg.Shadow)
+	}
 	return timeout
 }
 
@@ -191,6 +195,9 @@ func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time
 	}
 	if b := keys["breaker"]; b != nil {
 		u.Breaker = c.breaker(b, what+".breaker")
+	}
+	if s := keys["sandbox"]; s != nil {
+		u.Sandbox = c.boolean(s, what+".sandbox")
 	}
 	return u
 }
@@ -254,6 +261,7 @@ func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Con
 		if t := keys["timeout"]; t != nil {
 			r.Timeout = c.duration(t, what+".timeout")
 		}
+		c.copies(&r, keys, what, cfg)
 		cfg.Routes = append(cfg.Routes, r)
 	})
 	c.ambiguous(n, cfg)

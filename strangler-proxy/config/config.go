@@ -14,6 +14,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
@@ -46,8 +47,11 @@ type Config struct {
 	Groups   []Group // in file order
 	Sticky   route.Sticky
 	Force    Force
+	Shadow   shadow.Settings // of every side, and of routes that say nothing else
 	Table    *route.Table
 	Tests    []Test // in file order
+
+	shadowWrites *yamldoc.Node // defaults.shadow.writes, while the file is checked
 }
 
 // An Upstream is the monolith or a service: one or more instances that are alike.
@@ -59,6 +63,7 @@ type Upstream struct {
 	Checks    HealthChecks      // of several instances that have a health path
 	SlowStart time.Duration     // of one of several instances that comes back
 	Breaker   *breaker.Settings // nil: none
+	Sandbox   bool              // a service that copies of requests may change
 }
 
 // A Route is a route of the table with what only the file says about it.
@@ -66,6 +71,8 @@ type Route struct {
 	route.Route
 	Timeout time.Duration // until the service's response begins; 0 means no limit
 	Split   string        // of its group: the split that moves its data; may be empty
+	Shadow  shadow.Settings
+	Compare shadow.Rules
 	Line    int
 }
 
@@ -146,7 +153,7 @@ func Single(address, admin, monolith string) (*Config, error) {
 	}
 	return &Config{
 		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
-		Sticky: defaultSticky(),
+		Sticky: defaultSticky(), Shadow: shadow.Default(),
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

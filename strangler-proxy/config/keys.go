@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, groupSection, routeSection, matchSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -53,11 +53,13 @@ var (
 		{Name: "slow_start", Type: "duration", Default: "10s", Doc: "How long one of several instances that comes back gets less than its share. `0s` means not at all."},
 		{Name: "timeout", Type: "duration", Default: "`defaults.timeout`", Doc: "How long a response may take to begin."},
 		{Name: "breaker", Type: "mapping or off", Default: "on", Doc: "When the service is given a rest, see below. All its routes share it."},
+		{Name: "sandbox", Type: "boolean", Default: "false", Doc: "Whether requests may change the service's data while the monolith still owns them: `shadow.writes: sandbox` needs it."},
 	}}
 	defaultsSection = Section{"defaults", "", []Key{
 		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},
 		{Name: "fallback", Type: "mapping", Doc: "When the monolith answers in place of a service."},
 		{Name: "sticky", Type: "list of keys", Default: "`[auto-cookie]`", Doc: "By what a canary recognises a client: the first that is there. `header:NAME`, `cookie:NAME` of the application, or `auto-cookie`, a cookie of the proxy for clients that have nothing else. Without it, those stay on the monolith."},
+		{Name: "shadow", Type: "mapping", Doc: "What is copied to the side that does not answer, see below."},
 	}}
 	fallbackSection = Section{"defaults.fallback", "Methods other than GET, HEAD and OPTIONS fall back only where the service cannot have acted.", []Key{
 		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},
@@ -71,6 +73,8 @@ var (
 		{Name: "data", Type: "none", Doc: "`none`: the service has no data of its own that could diverge from the monolith's, so requests that change something move with those that read."},
 		{Name: "cohorts", Type: "list of mappings", Doc: "Clients that a canary sends to the service in any case, see below."},
 		{Name: "sticky", Type: "list of keys", Default: "`defaults.sticky`", Doc: "By what a canary recognises clients. In a group, it is the group's."},
+		{Name: "shadow", Type: "mapping or off", Default: "`defaults.shadow`", Doc: "What is copied of the route's requests, see below."},
+		{Name: "compare", Type: "mapping", Doc: "How the answers are compared, see below."},
 	}}
 )
 

@@ -136,6 +136,34 @@ A request body is not kept: once a byte of it was read for the service, the mono
 response to a reading request of at most 16 KiB with a ` + "`Content-Length`" + ` is held until it is complete, so that a
 truncated one can be replaced; a larger one that breaks off reaches the client broken off.
 
+## Copies
+
+At stage ` + "`shadow`, `canary`" + ` (of the clients that the monolith answers) and ` + "`live`" + `, a request goes a second time to the side that did not
+answer it: after the answer is complete, byte for byte the same, with ` + "`X-Strangler-Shadow: 1`" + ` and a ` + "`Content-Length`" + ` in place of chunks. Nothing
+of that reaches the client, and the client never waits for it. At ` + "`live`" + ` the monolith gets the copies, which shows what only appears under all of the traffic.
+
+Each copy that was due and is not sent is counted under its reason, so that *sent* and *dropped* are *eligible*:
+
+| reason | |
+| --- | --- |
+| ` + "`percent`" + ` | left out by ` + "`shadow.percent`" + ` |
+| ` + "`unsafe_method`" + ` | it would change something, and ` + "`shadow.writes`" + ` does not allow it |
+| ` + "`upgrade`" + ` | it asks for another protocol |
+| ` + "`breaker`" + ` | the service's breaker is not closed |
+| ` + "`rate`" + ` | ` + "`shadow.max_rps`" + ` was reached |
+| ` + "`queue_full`" + ` | ` + "`shadow.queue`" + ` copies wait, or the bodies that are kept take all of their memory |
+| ` + "`body_too_large`" + ` | the request or the answer is larger than ` + "`shadow.max_body`" + ` |
+| ` + "`client_gone`" + ` | the client left before its answer was complete |
+| ` + "`no_answer`" + ` | the side that was to answer did not |
+| ` + "`stopping`" + ` | the proxy ends |
+
+What was sent ends as a *match*, a *mismatch* of some kind (` + "`status`, `missing`, `added`, `type`, `value`" + ` and so on, ` + "`size`" + ` for an answer that is larger than
+` + "`shadow.max_body`" + ` while the other one is not, ` + "`noise`" + ` for sides that differ more often than the monolith from itself), a *timeout* or an *error*. A value that is only written
+differently, ` + "`1.0` for `1`" + `, is a match. Bodies with the content encoding ` + "`gzip` or `deflate`" + ` are unpacked; with another one they match if their bytes do, else they are an error.
+
+` + "`strangler route mismatches NAME`" + ` shows the last mismatches with the request, the differences and two command lines that ask both sides again. Of secrets
+only the names are kept. The numbers begin anew when the route's ` + "`match`, `to` or `compare`" + ` changes, and outlive every other reload.
+
 ## Headers
 
 | header | to the application | to the client |
