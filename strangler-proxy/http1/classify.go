@@ -139,6 +139,9 @@ func sameName(name []byte, known string) (same, alias bool) {
 	return true, alias
 }
 
+// MayTrail reports whether a field may stand in a trailer.
+func MayTrail(name string) bool { return name != "" && mayTrail([]byte(name)) }
+
 // mayTrail reports whether a field may stand in a trailer: none that frames, routes,
 // authenticates or conditions a message, or says how to read its content (RFC 9110, 6.5.1).
 func mayTrail(name []byte) bool {

@@ -94,6 +94,12 @@ func (f *Fields) AppendFields(dst []byte, drop Marks) []byte {
 	return append(dst, f.buf[from:f.line]...)
 }
 
+// Scan reads lines that are known to be good, without an empty one behind them.
+func (f *Fields) Scan(lines []byte) {
+	f.begin(0)
+	_, _ = f.scan(lines, Limits{})
+}
+
 // begin makes ready for lines that start at an offset; the room for them is kept.
 func (f *Fields) begin(first int) {
 	*f = Fields{buf: f.buf, list: f.list[:0], first: first, line: first, at: first, facts: facts{length: -1}}
