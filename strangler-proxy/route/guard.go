@@ -115,17 +115,21 @@ func (m Move) proof() *Objection {
 	return nil
 }
 
-// writes objects to a service that would change data it does not own.
+// writes objects to a service that would answer for data it does not own. A split
+// flips reads and writes together, so before it has done that not even reads go live.
 func (m Move) writes() *Objection {
-	moves := m.To >= Live && m.From < Live || m.onlyWrites() && m.To.IsCanary() && m.From < canaryNone
-	if !moves || m.onlyReads() || m.Data == DataNone || m.Data == DataMoved {
+	goesLive := m.To >= Live && m.From < Live
+	starts := m.onlyWrites() && m.To.IsCanary() && m.From < canaryNone
+	switch {
+	case !goesLive && !starts, m.Data == DataNone, m.Data == DataMoved:
 		return nil
-	}
-	if m.Split != "" {
+	case m.Data == DataSplit:
 		return &Objection{
-			RuleWrites, fmt.Sprintf("the monolith still owns the tables of split %s that its requests change", m.Split),
-			"strangler split cutover " + m.Split + " moves the tables and this route together",
+			RuleWrites, fmt.Sprintf("the monolith still owns the tables of split %s", m.Split),
+			"strangler split cutover " + m.Split + " moves the tables and their routes together",
 		}
+	case m.onlyReads():
+		return nil
 	}
 	return &Objection{
 		RuleWrites, fmt.Sprintf("it takes requests that change data (%s), and nothing says that the service owns what they change", m.methods()),
