@@ -1,0 +1,180 @@
+package discover
+
+import (
+	"errors"
+	"maps"
+	"slices"
+)
+
+// add takes over what o knows; o stays as it is.
+func (t *tree) add(o *tree) {
+	t.Other += o.Other
+	t.Unknown += o.Unknown
+	copied := o.Root.clone()
+	nodes, endpoints := copied.size()
+	t.nodes += nodes - 1
+	t.endpoints += endpoints
+	t.merge(t.Root, copied)
+	t.bound()
+}
+
+func (n *node) clone() *node {
+	c := &node{Kinds: n.Kinds, Here: cloneFigures(n.Here), Rest: cloneFigures(n.Rest)}
+	for text, next := range n.Literals {
+		c.put(text, next.clone())
+	}
+	if n.Placeholder != nil {
+		c.Placeholder = n.Placeholder.clone()
+	}
+	return c
+}
+
+func cloneFigures(all map[string]*figures) map[string]*figures {
+	if all == nil {
+		return nil
+	}
+	copied := make(map[string]*figures, len(all))
+	for method, f := range all {
+		c := *f
+		c.Durations = slices.Clone(f.Durations)
+		copied[method] = &c
+	}
+	return copied
+}
+
+// bound drops what came in fewest requests until the limits hold again: two trees that
+// are added up may exceed them.
+func (t *tree) bound() {
+	for t.nodes > limitNodes || t.endpoints > limitEndpoints || len(t.Root.Literals) > limitRoots+limitSlugs {
+		counts := t.Root.counts(nil)
+		slices.Sort(counts)
+		least := max(len(counts)-limitEndpoints, len(counts)/10, 1)
+		if len(counts) == 0 {
+			*t = tree{Root: &node{}, Other: t.Other, Unknown: t.Unknown}
+		} else {
+			t.Other += t.Root.drop(counts[least-1])
+		}
+		t.nodes, t.endpoints = t.Root.size()
+		t.nodes--
+	}
+}
+
+func (n *node) counts(all []uint64) []uint64 {
+	for _, figures := range []map[string]*figures{n.Here, n.Rest} {
+		for _, f := range figures {
+			all = append(all, f.Requests)
+		}
+	}
+	for _, next := range n.below() {
+		all = next.counts(all)
+	}
+	return all
+}
+
+// drop removes figures of at most so many requests, and the nodes that lead nowhere
+// then. It returns how many requests they had.
+func (n *node) drop(most uint64) (dropped uint64) {
+	for _, figures := range []map[string]*figures{n.Here, n.Rest} {
+		for method, f := range figures {
+			if f.Requests <= most {
+				dropped += f.Requests
+				delete(figures, method)
+			}
+		}
+	}
+	for text, next := range n.Literals {
+		dropped += next.drop(most)
+		if next.empty() {
+			delete(n.Literals, text)
+		}
+	}
+	if n.Placeholder != nil {
+		dropped += n.Placeholder.drop(most)
+		if n.Placeholder.empty() {
+			n.Placeholder = nil
+		}
+	}
+	return dropped
+}
+
+func (n *node) empty() bool {
+	return len(n.Literals) == 0 && n.Placeholder == nil && len(n.Here) == 0 && len(n.Rest) == 0
+}
+
+// below are the nodes one segment further.
+func (n *node) below() []*node {
+	all := slices.Collect(maps.Values(n.Literals))
+	if n.Placeholder != nil {
+		all = append(all, n.Placeholder)
+	}
+	return all
+}
+
+// size counts n and all below it.
+func (n *node) size() (nodes, endpoints int) {
+	nodes, endpoints = 1, len(n.Here)+len(n.Rest)
+	for _, next := range n.below() {
+		a, b := next.size()
+		nodes, endpoints = nodes+a, endpoints+b
+	}
+	return nodes, endpoints
+}
+
+// errTree reports a tree that this package did not write.
+var errTree = errors.New("the tree of endpoints is damaged")
+
+// adopt makes a tree that was read from a file usable, or says that it is none.
+func (t *tree) adopt() error {
+	if t.Root == nil {
+		return errTree
+	}
+	if err := t.Root.check(0); err != nil {
+		return err
+	}
+	t.nodes, t.endpoints = t.Root.size()
+	t.nodes--
+	t.refold(t.Root)
+	t.bound()
+	return nil
+}
+
+func (n *node) check(depth int) error {
+	if n == nil || depth > limitDepth {
+		return errTree
+	}
+	for _, all := range []map[string]*figures{n.Here, n.Rest} {
+		for method, f := range all {
+			if f == nil || len(f.Durations) > durationBuckets {
+				return errTree
+			}
+			if methodIndex(method) < 0 {
+				delete(all, method) // of a later version
+			}
+		}
+	}
+	for text, next := range n.Literals {
+		if steps, ok := split(nil, "/"+text); text != "" && (!ok && next != nil || len(steps) == 0) {
+			return errTree
+		}
+		if err := next.check(depth + 1); err != nil {
+			return err
+		}
+	}
+	if n.Placeholder != nil {
+		return n.Placeholder.check(depth + 1)
+	}
+	return nil
+}
+
+// refold brings a tree that was written under other limits under those of today.
+func (t *tree) refold(n *node) {
+	for text := range n.Literals {
+		if k := literalKind(text); k == ident || k == date {
+			n.Kinds |= 1 << k
+		}
+	}
+	t.fold(n)
+	for _, next := range n.below() {
+		t.refold(next)
+	}
+}
