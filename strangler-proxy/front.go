@@ -20,6 +20,7 @@ type front struct {
 	current   *atomic.Pointer[snapshot]
 	metrics   *metrics
 	forward   *upstream.Forwarder
+	learned   *discovery
 	log       *slog.Logger // of requests; nil: none
 	lastRound atomic.Bool  // each response ends its connection
 	open      atomic.Int64 // requests being served
@@ -82,6 +83,7 @@ func (f *front) refused(x *exchange.Exchange, r *refusal) {
 func (f *front) finish(s *snapshot, x *exchange.Exchange) {
 	x.Took = time.Since(x.Start)
 	s.live(x.Decision).counters.record(x)
+	f.learned.record(x)
 	f.open.Add(-1)
 	f.logAccess(x)
 }

@@ -81,6 +81,7 @@ type Proxy struct {
 	front    *front
 	forward  *upstream.Forwarder
 	server   *server
+	learned  *discovery
 	started  time.Time
 	stopping atomic.Bool
 
@@ -113,8 +114,9 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	if opts.AccessLog {
 		access = opts.Log
 	}
+	p.learned = newDiscovery(opts, cfg)
 	p.front = &front{
-		current: &p.current, metrics: p.metrics, forward: p.forward, log: access,
+		current: &p.current, metrics: p.metrics, forward: p.forward, learned: p.learned, log: access,
 	}
 	p.server = newServer(p.front)
 	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -272,6 +274,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	health := &healthWatch{current: p.current.Load}
 	running.Go(func() { health.run(watch) })
+	running.Go(func() { p.learned.run(watch) })
 	var err error
 	select {
 	case err = <-failed:

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 )
 
 // A Proxy is what the pages show and steer.
@@ -17,6 +19,7 @@ type Proxy interface {
 	Status() Status
 	Ready() error  // why no traffic should come; nil when it may
 	Reload() error // reads the configuration again; the error says why it was rejected
+	Discovery() discover.Report
 }
 
 // Routes returns the handler of the admin listener.
@@ -26,13 +29,14 @@ func Routes(p Proxy, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w, p) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, p.Status()) })
+	mux.HandleFunc("GET /discover", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, p.Discovery()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) { reload(w, r, p) })
 	return guard(mux)
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/metrics\nPOST /-/reload")
+	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/metrics\nPOST /-/reload")
 }
 
 func ready(w http.ResponseWriter, p Proxy) {

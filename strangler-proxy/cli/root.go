@@ -96,11 +96,18 @@ func (t *tool) prepare(cmd *cobra.Command) error {
 		}
 		f.Changed = false // it stands for a default: what the command line says comes first
 	})
-	if bad == nil && t.output != "table" && t.output != "json" {
-		bad = program.Fail(program.Usage, "use table or json", "unknown output format %q", t.output)
+	formats, known := "table or json", t.output == "table" || t.json()
+	if cmd.Annotations[printsYAML] != "" {
+		formats, known = "table, json or yaml", known || t.output == "yaml"
+	}
+	if bad == nil && !known {
+		bad = program.Fail(program.Usage, "use "+formats, "unknown output format %q", t.output)
 	}
 	return bad
 }
+
+// printsYAML annotates commands that know -o yaml.
+const printsYAML = "yaml"
 
 // onlyGroup annotates commands that only hold others.
 const onlyGroup = "group"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
+	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
@@ -28,7 +29,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 }
 
 func (c *checker) config(root *yamldoc.Node) *Config {
-	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Shadow: shadow.Default()}
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings()}
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
 		return cfg
@@ -61,6 +62,7 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	if n := top["routes"]; n != nil {
 		c.routes(n, groups, cfg, serviceTimeout)
 	}
+	cfg.Discovery = c.discovery(top["discovery"])
 	c.tests(top["tests"], cfg)
 	if len(c.problems) > 0 {
 		return cfg

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
+	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
@@ -50,6 +51,8 @@ type Config struct {
 	Shadow   shadow.Settings // of every side, and of routes that say nothing else
 	Table    *route.Table
 	Tests    []Test // in file order
+
+	Discovery discover.Settings
 
 	shadowWrites *yamldoc.Node // defaults.shadow.writes, while the file is checked
 }
@@ -153,7 +156,7 @@ func Single(address, admin, monolith string) (*Config, error) {
 	}
 	return &Config{
 		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
-		Sticky: defaultSticky(), Shadow: shadow.Default(),
+		Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings(),
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

@@ -132,6 +132,8 @@ func patternOf(word string) (pattern string, known bool) {
 		pattern = `:[0-9+]+$`
 	case "duration":
 		pattern = `^[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+	case "days":
+		pattern = `^([0-9]{1,5}d|[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+))$`
 	case "size":
 		pattern = sizePattern
 	case "percentage":

@@ -96,6 +96,7 @@ routes:
   c: { match: GET /c, to: s, cohorts: [ { header: "X-Beta: yes" }, { cidr: 10.0.0.0/8 } ] }
   d: { match: POST /c, to: s }
   e: { match: POST /e, to: s, stage: done, data: none, sticky: [auto-cookie] }
+discovery: { quiet_after: 14d, state: seen.json }
 tests:
   - GET /a/1 -> s
 `

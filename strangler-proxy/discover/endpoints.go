@@ -6,32 +6,53 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // An Endpoint is a method and a path template that requests were seen at.
 type Endpoint struct {
-	Method       string        `json:"method"`
-	Path         string        `json:"path"` // a template as routes have it
-	Requests     uint64        `json:"requests"`
-	Errors       uint64        `json:"errors"`        // answered 5xx
-	ClientErrors uint64        `json:"client_errors"` // answered 4xx
-	ErrorRate    float64       `json:"error_rate"`    // errors among requests
-	P95          time.Duration `json:"-"`
-	P95Ms        float64       `json:"p95_ms"`
-	First        time.Time     `json:"first_seen"`
-	Last         time.Time     `json:"last_seen"`
-	Silent       bool          `json:"silent"` // no request for a long time
+	Method       string    `json:"method"`
+	Path         string    `json:"path"` // a template as routes have it
+	Requests     uint64    `json:"requests"`
+	Errors       uint64    `json:"errors"`        // answered 5xx
+	ClientErrors uint64    `json:"client_errors"` // answered 4xx
+	ErrorRate    float64   `json:"error_rate"`    // errors among requests
+	P95          Millis    `json:"p95_ms"`
+	First        time.Time `json:"first_seen"`
+	Last         time.Time `json:"last_seen"`
+	Silent       bool      `json:"silent"` // no request for a long time
+}
 
-	example string // a path that the template matches
+// Millis is a duration that JSON has as a number of milliseconds.
+type Millis time.Duration
+
+// MarshalJSON implements json.Marshaler.
+func (m Millis) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(time.Duration(m).Microseconds())/1000, 'f', -1, 64), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *Millis) UnmarshalJSON(text []byte) error {
+	ms, err := strconv.ParseFloat(string(text), 64)
+	*m = Millis(ms * float64(time.Millisecond))
+	return err
 }
 
 // Match is the endpoint as the match of a route.
 func (e Endpoint) Match() string { return e.Method + " " + e.Path }
 
 // Example is a path that the endpoint's template matches.
-func (e Endpoint) Example() string { return e.example }
+func (e Endpoint) Example() string {
+	segments := strings.Split(e.Path, "/")
+	for i, s := range segments {
+		if s == "**" || strings.HasPrefix(s, "{") {
+			segments[i] = "0"
+		}
+	}
+	return strings.Join(segments, "/")
+}
 
 // Findings are what an Observer has found out.
 type Findings struct {
@@ -51,13 +72,12 @@ func (o *Observer) Findings(quiet time.Duration) Findings {
 	silent := o.now().Add(-quiet)
 	for _, one := range l.all {
 		last := time.Unix(one.figures.Last, 0).UTC()
-		p95 := one.figures.quantile(0.95)
 		f.Endpoints = append(f.Endpoints, Endpoint{
-			Method: one.method, Path: one.path, example: one.example,
+			Method: one.method, Path: one.path,
 			Requests: one.figures.Requests, Errors: one.figures.Errors, ClientErrors: one.figures.ClientErrors,
 			ErrorRate: float64(one.figures.Errors) / float64(max(one.figures.Requests, 1)),
-			P95:       p95, P95Ms: float64(p95.Microseconds()) / 1000,
-			First: time.Unix(one.figures.First, 0).UTC(), Last: last, Silent: last.Before(silent),
+			P95:       Millis(one.figures.quantile(0.95)),
+			First:     time.Unix(one.figures.First, 0).UTC(), Last: last, Silent: last.Before(silent),
 		})
 	}
 	slices.SortFunc(f.Endpoints, func(a, b Endpoint) int {
@@ -70,13 +90,13 @@ func (o *Observer) Findings(quiet time.Duration) Findings {
 type lister struct{ all []listed }
 
 type listed struct {
-	method, path, example string
-	figures               *figures
+	method, path string
+	figures      *figures
 }
 
 // list adds n, which stands for way, and what is below it. A template with ** takes in
 // those below it, by method: above are their figures.
-func (l *lister) list(n *node, way []part, above map[string]*figures) {
+func (l *lister) list(n *node, way []string, above map[string]*figures) {
 	for _, method := range slices.Sorted(maps.Keys(n.Here)) {
 		l.add(method, way, n.Here[method])
 	}
@@ -89,32 +109,23 @@ func (l *lister) list(n *node, way []part, above map[string]*figures) {
 		if below == nil {
 			below = map[string]*figures{}
 		}
-		below[method] = l.add(method, append(slices.Clip(way), part{text: "**", example: "0"}), n.Rest[method])
+		below[method] = l.add(method, append(slices.Clip(way), "**"), n.Rest[method])
 	}
 	for _, text := range slices.Sorted(maps.Keys(n.Literals)) {
-		escaped := url.PathEscape(text)
-		l.list(n.Literals[text], append(slices.Clip(way), part{text: escaped, example: escaped}), below)
+		l.list(n.Literals[text], append(slices.Clip(way), url.PathEscape(text)), below)
 	}
 	if n.Placeholder != nil {
-		l.list(n.Placeholder, append(slices.Clip(way), part{text: nameOf(n.Kinds, way), example: "0"}), below)
+		l.list(n.Placeholder, append(slices.Clip(way), nameOf(n.Kinds, way)), below)
 	}
 }
 
-func (l *lister) add(method string, way []part, f *figures) *figures {
-	one := listed{method: method, figures: f}
-	for _, p := range way {
-		one.path += "/" + p.text
-		one.example += "/" + p.example
-	}
-	l.all = append(l.all, one)
+func (l *lister) add(method string, way []string, f *figures) *figures {
+	l.all = append(l.all, listed{method, "/" + strings.Join(way, "/"), f})
 	return f
 }
 
-// A part is a segment of a template.
-type part struct{ text, example string }
-
 // nameOf names a placeholder by what it stands for; names are unique in a template.
-func nameOf(k kinds, way []part) string {
+func nameOf(k kinds, way []string) string {
 	name := "id"
 	switch {
 	case k.has(ident):
@@ -125,7 +136,7 @@ func nameOf(k kinds, way []part) string {
 	}
 	taken := 1
 	for _, p := range way {
-		if strings.HasPrefix(p.text, "{"+name) {
+		if strings.HasPrefix(p, "{"+name) {
 			taken++
 		}
 	}

@@ -30,9 +30,9 @@ func methodIndex(method string) int {
 // id is a placeholder at once; what stands at one place in too many forms becomes one.
 // The result depends on which paths came, not on their order.
 type tree struct {
-	Root      *node  `json:"root"`
-	Other     uint64 `json:"other"`   // requests that found no place
-	Unknown   uint64 `json:"unknown"` // requests whose answer does not prove an endpoint, such as 404, at unknown paths
+	Root    *node  `json:"root"`
+	Other   uint64 `json:"other"`   // requests that found no place
+	Unknown uint64 `json:"unknown"` // requests whose answer does not prove an endpoint, such as 404, at unknown paths
 
 	nodes     int // below the root
 	endpoints int
@@ -264,4 +264,3 @@ func (t *tree) knows(method string, steps []step) bool {
 	}
 	return n.Here[method] != nil
 }
-
