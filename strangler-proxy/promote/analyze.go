@@ -37,11 +37,29 @@ type Check struct {
 	Text    string   `json:"text"` // value and limit in words, and why it is inconclusive
 }
 
+// passes is why an Analysis passes.
+const passes = "every check passes"
+
 // An Analysis is the outcome of all checks.
 type Analysis struct {
-	Verdict Verdict `json:"verdict"`
-	Why     string  `json:"why"`
-	Checks  []Check `json:"checks"`
+	Verdict  Verdict `json:"verdict"`
+	Why      string  `json:"why"`
+	Checks   []Check `json:"checks"`
+	Service  Shown   `json:"service"` // the figures of the period
+	Monolith Shown   `json:"monolith"`
+}
+
+// Shown are Figures as they are printed.
+type Shown struct {
+	Requests  int     `json:"requests"`
+	Failed    int     `json:"failed"`
+	ErrorRate float64 `json:"error_rate"`
+	P50       float64 `json:"p50_seconds"`
+	P95       float64 `json:"p95_seconds"`
+}
+
+func (f Figures) shown() Shown {
+	return Shown{f.Requests, f.Failed, f.ErrorRate(), f.P50.Seconds(), f.P95.Seconds()}
 }
 
 // slack is by how much a service may be slower whatever the ratio: below it a ratio
@@ -57,7 +75,7 @@ const slack = 2 * time.Millisecond
 // of enough requests; if there are none, it is taken to make no errors at all, and
 // the ratio of times stays open.
 func Analyze(s Settings, e Evidence) Analysis {
-	a := Analysis{Checks: checks(s, e)}
+	a := Analysis{Checks: checks(s, e), Service: e.Service.shown(), Monolith: e.Monolith.shown()}
 	if n := e.Service.Requests; n < s.MinRequests {
 		for i := range a.Checks {
 			if c := &a.Checks[i]; c.Verdict != Skipped {
@@ -67,7 +85,7 @@ func Analyze(s Settings, e Evidence) Analysis {
 		a.Verdict, a.Why = Inconclusive, fmt.Sprintf("%d of %d requests of the service", n, s.MinRequests)
 		return a
 	}
-	a.Verdict, a.Why = Pass, "every check passes"
+	a.Verdict, a.Why = Pass, passes
 	for _, c := range a.Checks {
 		if c.Verdict == Fail && a.Verdict != Fail || c.Verdict == Inconclusive && a.Verdict == Pass {
 			a.Verdict, a.Why = c.Verdict, c.Text
