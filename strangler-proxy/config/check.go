@@ -264,6 +264,7 @@ func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Con
 			r.Timeout = c.duration(t, what+".timeout")
 		}
 		c.copies(&r, keys, what, cfg)
+		c.automate(&r, keys, what, groups[e.Key])
 		cfg.Routes = append(cfg.Routes, r)
 	})
 	c.ambiguous(n, cfg)

@@ -14,6 +14,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
@@ -72,8 +73,10 @@ type Upstream struct {
 // A Route is a route of the table with what only the file says about it.
 type Route struct {
 	route.Route
-	Timeout time.Duration // until the service's response begins; 0 means no limit
-	Split   string        // of its group: the split that moves its data; may be empty
+	Timeout time.Duration     // until the service's response begins; 0 means no limit
+	Promote *promote.Settings // nil: somebody else moves it
+	Expires time.Duration     // how long a canary lasts that nobody confirms; 0 means for ever
+	Split   string            // of its group: the split that moves its data; may be empty
 	Shadow  shadow.Settings
 	Compare shadow.Rules
 	Line    int

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
@@ -15,7 +17,10 @@ type Group struct {
 	Split  string       // the split that moves the data behind the routes; may be empty
 	Stage  route.Stage  // of all its routes; 0: each has its own
 	Sticky route.Sticky // nil: as in defaults
-	Line   int
+	// Promote and Expires are those of a group with a stage, see Route.
+	Promote *promote.Settings
+	Expires time.Duration
+	Line    int
 }
 
 // Group returns the group named name, or nil.
@@ -43,6 +48,8 @@ var groupSection = Section{"groups.NAME", "A group names routes that belong toge
 	{Name: "stage", Type: "stage", Default: "each route's own", Doc: "The stage of all its routes, which then have none of their own: one word moves them together."},
 	{Name: "split", Type: "name", Doc: "The plan that moves the tables behind these routes. Their writes stay on the monolith until it has moved them."},
 	{Name: "sticky", Type: "list of keys", Default: "`defaults.sticky`", Doc: "By what a canary recognises clients. Routes of a group have none of their own, for they have to agree."},
+	{Name: "promote", Type: "mapping", Doc: "How the canary of a group with a stage moves by itself, see below."},
+	{Name: "expires", Type: "duration", Default: "never", Doc: "How long the canary of a group with a stage lasts that nobody confirms, as at a route."},
 }}
 
 // A membership is what a route's group says about it.
@@ -69,6 +76,11 @@ func (c *checker) groups(n, routes *yamldoc.Node, cfg *Config) map[string]member
 		g := &Group{Name: e.Key, Line: e.KeyPos.Line}
 		if s := keys["stage"]; s != nil {
 			g.Stage = c.stage(s, what)
+		}
+		if keys["stage"] != nil {
+			g.Promote, g.Expires = c.automation(keys, what)
+		} else {
+			c.noAutomation(keys, what, "write it at its routes, or give the group a stage")
 		}
 		if s := keys["split"]; s != nil {
 			g.Split = c.splitName(s, what)

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -76,6 +76,8 @@ var (
 		{Name: "sticky", Type: "list of keys", Default: "`defaults.sticky`", Doc: "By what a canary recognises clients. In a group, it is the group's."},
 		{Name: "shadow", Type: "mapping or off", Default: "`defaults.shadow`", Doc: "What is copied of the route's requests, see below."},
 		{Name: "compare", Type: "mapping", Doc: "How the answers are compared, see below."},
+		{Name: "promote", Type: "mapping", Doc: "How a canary moves by itself, see below."},
+		{Name: "expires", Type: "duration", Default: "never", Doc: "How long a canary lasts that nobody confirms (`strangler route confirm NAME`) or moves: then it goes back to the stage before. At most `8784h`."},
 	}}
 )
 

@@ -93,7 +93,7 @@ func oneSchema(word, path string) map[string]any {
 	switch word {
 	case "mapping":
 		for _, s := range Sections() {
-			if s.Path == path {
+			if s.Path == path || s.Path == promoteSection.Path && path == groupSection.Path+".promote" {
 				return reference(s)
 			}
 		}
@@ -103,8 +103,10 @@ func oneSchema(word, path string) map[string]any {
 		return map[string]any{"const": 1}
 	case "number", "boolean":
 		return map[string]any{"type": word}
-	case "none":
-		return map[string]any{"type": "string", "pattern": `^none$|\$\{`}
+	case "none", "live":
+		return map[string]any{"type": "string", "pattern": `^` + word + `$|\$\{`}
+	case "share", "limit":
+		return map[string]any{"type": []any{"string", "number"}}
 	case "off":
 		return map[string]any{"enum": []any{"off", "false", false}}
 	}

@@ -86,10 +86,10 @@ defaults:
   shadow: { methods: safe, writes: none, percent: 50, max_body: 64KiB, max_inflight: 8, queue: 32, max_rps: 100, timeout: 2s, baseline_percent: 5%, keep: 7 }
 force: { cidrs: [10.0.0.0/8, "::1"] }
 groups:
-  g: { routes: [c, d], stage: canary 12.5%, split: orders, sticky: [auto-cookie] }
+  g: { routes: [c, d], stage: canary 12.5%, split: orders, sticky: [auto-cookie], promote: { steps: [12.5, 100%] }, expires: 2160h }
   h: { routes: [b] }
 routes:
-  a: { match: "GET /a/{id}", to: s, stage: live, timeout: 500ms, shadow: { percent: 0.5%, writes: none, timeout: 1s, max_inflight: 2 }, compare: { ignore: [$.at, "$.links[*].href"], headers: [Content-Type], secrets: [pin_code], noise_margin: 2.5 } }
+  a: { match: "GET /a/{id}", to: s, stage: live, timeout: 500ms, shadow: { percent: 0.5%, writes: none, timeout: 1s, max_inflight: 2 }, compare: { ignore: [$.at, "$.links[*].href"], headers: [Content-Type], secrets: [pin_code], noise_margin: 2.5 }, expires: 24h, promote: { steps: [1, 50], every: 10m, for: 5m, check: 10s, min_requests: 100, threshold: 2, then: live, require: { error_delta: "<= 1%", p95_ratio: 2, mismatch: off, error_rate: 1%, p95: 1s } } }
   f: { match: POST /f, to: u, stage: shadow, shadow: { writes: sandbox } }
   i: { match: /i, to: u, stage: shadow, shadow: off }
   b: { match: { method: GET, path: /b, host: "*.shop.example", headers: { X-Beta: yes, X-N: 1 }, query: { all: true } }, to: t, stage: monolith }
@@ -126,7 +126,8 @@ func TestSchemaAndCheckerAgree(t *testing.T) {
 		schemaHead + "routes: { a: { match: /a, stage: monolith, cohorts: { cidr: 10.0.0.0/8 } } }\n", schemaHead + "routes: { a: { match: /a, stage: monolith, cohorts: [10.0.0.0/8] } }\n",
 		schemaHead + "groups: { g: { stage: live } }\n", schemaHead + "groups: { g: { routes: [] } }\n", schemaHead + "groups: { g: { routes: a } }\n",
 		schemaHead + "force: on\n", schemaHead + "force: { cidrs: [everybody] }\n", schemaHead + "force: { secret: hunter2hunter2hunter2 }\n",
-		schemaHead + "defaults: { sticky: [] }\n",
+		schemaHead + "defaults: { sticky: [] }\n", schemaHead + "groups: { g: { routes: [a], promote: [] } }\n",
+		schemaHead + "routes: { a: { match: /a, stage: live, promote: { steps: [] } } }\n", schemaHead + "routes: { a: { match: /a, stage: live, promote: { then: shadow } } }\n",
 		schemaHead + "tests: GET /a -> monolith\n", schemaHead + "tests: [GET /a]\n", schemaHead + "tests: [7]\n",
 	}
 	for i, source := range slices.Concat(good, bad) {

@@ -99,6 +99,10 @@ func IsLoopback(address string) bool {
 }
 
 func (c *checker) duration(n *yamldoc.Node, what string) time.Duration {
+	return c.durationUpTo(n, what, 24*time.Hour)
+}
+
+func (c *checker) durationUpTo(n *yamldoc.Node, what string, limit time.Duration) time.Duration {
 	if n.Kind == yamldoc.Number {
 		c.add(n.Pos, fmt.Sprintf("write %ss for seconds", n.Text), "%s needs a unit", what)
 		return 0
@@ -111,8 +115,8 @@ func (c *checker) duration(n *yamldoc.Node, what string) time.Duration {
 	switch {
 	case err != nil:
 		c.add(n.Pos, "e.g. 500ms, 10s, 2m", "%s: %q is no duration", what, text)
-	case d < 0 || d > 24*time.Hour:
-		c.add(n.Pos, "", "%s: %s is not between 0s and 24h", what, text)
+	case d < 0 || d > limit:
+		c.add(n.Pos, "", "%s: %s is not between 0s and %.0fh", what, text, limit.Hours())
 	}
 	return d
 }
