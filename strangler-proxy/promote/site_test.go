@@ -2,7 +2,6 @@ package promote_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -129,7 +128,7 @@ func (f *file) change(ctx context.Context, hash string, e audit.Entry) error {
 // human notes what somebody does: a move if to is not empty.
 func (f *file) human(t testing.TB, action, to string) {
 	e := audit.Entry{Time: time.Now(), Actor: "cli:somebody", Action: action, Route: "r", To: to, Reason: "test"}
-	err := errors.New("no change")
+	var err error
 	if to == "" {
 		e.From, e.To = f.stage(), f.stage()
 		err = f.log.Append(t.Context(), e)
