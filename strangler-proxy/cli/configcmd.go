@@ -18,7 +18,7 @@ import (
 
 func (t *tool) configCommand() *cobra.Command {
 	cmd := newGroup("config", "Check and show the configuration")
-	cmd.AddCommand(t.configCheck(), t.configShow(), t.configDiff(), configSchema())
+	cmd.AddCommand(t.configCheck(), t.configShow(), t.configDiff(), configSchema(), t.configExport())
 	return cmd
 }
 
