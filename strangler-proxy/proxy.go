@@ -80,12 +80,13 @@ type Proxy struct {
 	metrics  *metrics
 	front    *front
 	forward  *upstream.Forwarder
-	server   *server
+	doors    *doors
+	keeper   *listen.Keeper
 	learned  *discovery
 	started  time.Time
 	stopping atomic.Bool
 
-	public, private net.Listener
+	public, private *net.TCPListener
 
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards what follows
@@ -118,49 +119,23 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.front = &front{
 		current: &p.current, metrics: p.metrics, forward: p.forward, learned: p.learned, log: access,
 	}
-	p.server = newServer(p.front)
 	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
 	}, func() float64 { return float64(p.front.open.Load()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",
 	}, func() float64 { return float64(p.forward.Fallbacks()) }))
-	p.use(cfg)
+	certificates, err := listen.LoadCertificates(cfg.Front.TLS)
+	if err != nil {
+		return nil, program.Fail(program.Usage, "mend the files or take tls out of the configuration", "tls: %w", err)
+	}
+	p.keeper = listen.NewKeeper(certificates, opts.Log)
+	p.use(cfg, certificates)
 	if err := p.bind(ctx, cfg); err != nil {
 		return nil, err
 	}
+	p.doors = p.newDoors(p.public, p.frontOf(cfg))
+	p.metrics.registry.MustRegister(p.keeper, p.doors)
 	return p, nil
-}
-
-func (p *Proxy) bind(ctx context.Context, cfg *config.Config) error {
-	listen, private := first(p.opts.Listen, cfg.Listen), first(p.opts.Admin, cfg.Admin)
-	for _, address := range []string{listen, private} {
-		if err := config.CheckAddress(address); err != nil {
-			return program.Fail(program.Usage, "give host:port, such as 127.0.0.1:8080", "%w", err)
-		}
-	}
-	if !config.IsLoopback(private) {
-		return program.Fail(program.Usage, "use 127.0.0.1:PORT", "the admin address %s is not a loopback address: whoever reaches it controls the proxy", private)
-	}
-	if err := cfg.CheckLoops(listen, private); err != nil {
-		return program.Fail(program.Usage, "give the address of the application", "%w", err)
-	}
-	var err error
-	var lc net.ListenConfig
-	if p.public, err = lc.Listen(ctx, "tcp", listen); err != nil {
-		return program.Listen(listen, err)
-	}
-	if p.private, err = lc.Listen(ctx, "tcp", private); err != nil {
-		p.public.Close()
-		return program.Listen(private, err)
-	}
-	return nil
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // Addr is the address that clients connect to.
@@ -176,15 +151,28 @@ func (p *Proxy) Close() {
 	p.registry.close()
 }
 
-// use makes cfg the configuration of every request that begins from now on.
-func (p *Proxy) use(cfg *config.Config) *snapshot {
+// frontOf says how clients connect while cfg holds.
+func (p *Proxy) frontOf(cfg *config.Config) listen.Settings {
+	s := cfg.Front
+	s.Limits = p.opts.limit(s.Limits)
+	return s
+}
+
+// use makes cfg the configuration of every request that begins from now on, and
+// certificates those of every connection.
+func (p *Proxy) use(cfg *config.Config, certificates *listen.Certificates) *snapshot {
 	var version uint64 = 1
 	if old := p.current.Load(); old != nil {
 		version = old.version + 1
 	}
 	s := p.registry.snapshot(cfg, version)
-	s.limits = p.opts.limit(cfg.Front.Limits)
+	front := p.frontOf(cfg)
+	s.limits = front.Limits
 	p.current.Store(s)
+	p.keeper.Use(certificates)
+	if p.doors != nil {
+		p.doors.Use(front)
+	}
 	p.metrics.loaded(s)
 	return s
 }
@@ -200,6 +188,12 @@ func (p *Proxy) Reload() error {
 	cfg, hash, err := load(p.opts.ConfigPath, p.opts.LookupEnv)
 	if err == nil {
 		err = cfg.CheckLoops(p.Addr().String(), p.AdminAddr().String())
+	}
+	var certificates *listen.Certificates
+	if err == nil {
+		if certificates, err = listen.LoadCertificates(cfg.Front.TLS); err != nil {
+			err = &certificateError{err}
+		}
 	}
 	p.mu.Lock()
 	known := err == nil && p.rejected == nil && hash == p.current.Load().config.Hash
@@ -219,36 +213,16 @@ func (p *Proxy) Reload() error {
 		p.opts.Log.Info("configuration is good again", "path", p.opts.ConfigPath, "hash", hash)
 	default:
 		before := p.current.Load()
-		s := p.use(cfg)
+		s := p.use(cfg, certificates)
 		p.opts.Log.Info("configuration taken over", "path", p.opts.ConfigPath, "version", s.version, "hash", hash, "changes", changes(before.config, cfg))
 		if needs := p.needsRestart(cfg); len(needs) > 0 {
 			p.opts.Log.Warn("a part of the configuration takes effect at the next start", "keys", needs)
 		}
 	}
+	if problem := p.keeper.Look(); problem != nil {
+		p.opts.Log.Error("certificate rejected, the last good one stays in use", "err", problem)
+	}
 	return err
-}
-
-// needsRestart lists the keys of cfg that differ from what is bound.
-func (p *Proxy) needsRestart(cfg *config.Config) []string {
-	var keys []string
-	if p.opts.Listen == "" && !bound(p.public, cfg.Listen) {
-		keys = append(keys, "listen")
-	}
-	if p.opts.Admin == "" && !bound(p.private, cfg.Admin) {
-		keys = append(keys, "admin.listen")
-	}
-	return keys
-}
-
-// bound reports whether l is what listening on address would give.
-func bound(l net.Listener, address string) bool {
-	want, err := net.ResolveTCPAddr("tcp", address)
-	have, ok := l.Addr().(*net.TCPAddr)
-	if err != nil || !ok {
-		return false
-	}
-	sameHost := want.IP.Equal(have.IP) || (want.IP == nil || want.IP.IsUnspecified()) && have.IP.IsUnspecified()
-	return sameHost && (want.Port == 0 || want.Port == have.Port)
 }
 
 // Run serves until ctx ends, then lets the requests in flight end, at most for
@@ -264,7 +238,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	failed := make(chan error, 2)
 	var running sync.WaitGroup
-	running.Go(func() { failed <- p.server.serve(p.public) })
+	running.Go(func() { failed <- p.doors.run() })
 	running.Go(func() { failed <- serve(private, p.private) })
 	watch, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
@@ -272,14 +246,14 @@ func (p *Proxy) Run(ctx context.Context) error {
 		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, torn: p.looksTorn, check: func() { _ = p.Reload() }}
 		running.Go(func() { w.run(watch) })
 	}
+	running.Go(func() { p.watchCertificates(watch) })
 	health := &healthWatch{current: p.current.Load}
 	running.Go(func() { health.run(watch) })
 	running.Go(func() { p.learned.run(watch) })
 	var err error
 	select {
 	case err = <-failed:
-		p.public.Close()
-		p.server.abort()
+		p.doors.abort()
 	case <-ctx.Done():
 		p.drain()
 	}
@@ -311,16 +285,16 @@ func (p *Proxy) drain() {
 	limit, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
 	defer cancel()
 	sleep(limit, min(lastCall, p.opts.DrainLimit/2))
-	p.public.Close()
 	p.front.lastRound.Store(true)
 	round, cancelRound := context.WithTimeout(limit, lastRound)
 	defer cancelRound()
+	p.doors.Stop(round)
 	waitUntilZero(round, &p.front.conns)
-	p.server.shutdown(limit)
+	p.doors.shutdown(limit)
 	if open := p.front.open.Load(); open > 0 {
 		p.opts.Log.Warn("requests broken off at the drain limit", "count", open)
 	}
-	p.server.abort()
+	p.doors.abort()
 }
 
 func waitUntilZero(ctx context.Context, n *atomic.Int64) {

@@ -15,6 +15,9 @@ func TestMetricsReference(t *testing.T) {
 	r.do("GET", "/s/x", nil)
 	r.send("GET /a%00 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	await(t, "a fallback", func() bool { return r.status().Routes[0].Fallbacks == 1 })
+	pair := newPair(t)
+	r.write(guarded(m.URL, deadURL(t), "{ open_at: 1 of 1 }") + pair.yaml())
+	await(t, "the certificate", func() bool { return len(r.status().Certificates) == 1 })
 	page, err := os.ReadFile("../docs/reference/admin.md")
 	if err != nil {
 		t.Fatal(err)

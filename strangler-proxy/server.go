@@ -2,17 +2,15 @@ package strangler
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"crypto/tls"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 )
 
-// A server accepts the connections of clients and knows those that are open.
+// A server serves connections that speak HTTP/1.1, and knows those that are open.
 type server struct {
 	front *front
 
@@ -24,40 +22,29 @@ type server struct {
 
 func newServer(f *front) *server { return &server{front: f, conns: map[*http1Conn]struct{}{}} }
 
-// serve accepts until the listener is closed.
-func (s *server) serve(l net.Listener) error {
-	pause := 5 * time.Millisecond
-	for {
-		conn, err := l.Accept()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
-			time.Sleep(pause) // until some connections have ended
-			pause = min(2*pause, time.Second)
-			continue
-		case err != nil:
-			return fmt.Errorf("serve %s: %w", l.Addr(), err)
-		}
-		pause = 5 * time.Millisecond
-		s.begin(conn)
-	}
-}
-
-func (s *server) begin(conn net.Conn) {
-	c := newHTTP1Conn(s.front, conn, forwarded.PeerOf(conn.RemoteAddr().String(), false))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
+// serve blocks until conn is over, and closes it.
+func (s *server) serve(conn net.Conn) {
+	_, secure := conn.(*tls.Conn)
+	c := newHTTP1Conn(s.front, conn, forwarded.PeerOf(conn.RemoteAddr().String(), secure))
+	if !s.begin(c) {
 		conn.Close()
 		return
 	}
+	defer s.end(c)
+	c.serve()
+}
+
+// begin returns false when it is too late.
+func (s *server) begin(c *http1Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
 	s.conns[c] = struct{}{}
 	s.front.conns.Add(1)
-	s.open.Go(func() {
-		defer s.end(c)
-		c.serve()
-	})
+	s.open.Add(1)
+	return true
 }
 
 func (s *server) end(c *http1Conn) {
@@ -65,6 +52,7 @@ func (s *server) end(c *http1Conn) {
 	delete(s.conns, c)
 	s.mu.Unlock()
 	s.front.conns.Add(-1)
+	s.open.Done()
 }
 
 // shutdown ends idle connections, and the others with their request. It returns when

@@ -25,7 +25,7 @@ func (p *Proxy) Status() admin.Status {
 		Schema: 1, Version: p.opts.Version, Started: p.started,
 		Listen: p.Addr().String(), Admin: p.AdminAddr().String(),
 		Draining: p.stopping.Load(), InFlight: p.front.open.Load(),
-		Config:   p.configStatus(s),
+		Config: p.configStatus(s), Certificates: p.keeper.Status(),
 		Monolith: upstreamStatus(s.config.Monolith),
 		Services: []admin.Upstream{}, Routes: []admin.Route{},
 		Default: counters(s.fallback.counters),

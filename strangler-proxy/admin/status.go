@@ -3,18 +3,25 @@
 // with a foreign Host or from a foreign page are refused, and a GET changes nothing.
 package admin
 
-import "time"
+import (
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+)
 
 // A Status is the answer to GET /status.
 type Status struct {
-	Schema   int        `json:"schema"`
-	Version  string     `json:"version"`
-	Started  time.Time  `json:"started"`
-	Listen   string     `json:"listen"`
-	Admin    string     `json:"admin"`
-	Draining bool       `json:"draining"`
-	InFlight int64      `json:"in_flight"`
-	Config   Config     `json:"config"`
+	Schema   int       `json:"schema"`
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Listen   string    `json:"listen"`
+	Admin    string    `json:"admin"`
+	Draining bool      `json:"draining"`
+	InFlight int64     `json:"in_flight"`
+	Config   Config    `json:"config"`
+
+	Certificates []listen.CertificateStatus `json:"certificates,omitempty"` // that clients are shown
+
 	Monolith Upstream   `json:"monolith"`
 	Services []Upstream `json:"services"`
 	Routes   []Route    `json:"routes"`

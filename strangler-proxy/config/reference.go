@@ -179,7 +179,6 @@ Hop-by-hop headers end at the proxy, both ways. The only protocol a connection m
 
 ## Limits
 
-Headers 64 KiB (else 431), URL 16 KiB (else 414), 10 s for a request's head, 1 minute without a byte within a request
-(else 408), 2 minutes for an idle connection, 1 s to connect to an upstream, 256 KiB for the head of its response.
-Bodies have no limit and are never kept.
+Those for clients are in ` + "`limits`" + `. For HTTP/2, a change of them takes effect at the next start. An upstream has 1 s to
+take a connection, and 256 KiB for the head of its response. Bodies have no limit unless ` + "`limits.body`" + ` sets one.
 `

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/testcert"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 )
 
@@ -26,17 +27,17 @@ func TestPlainConnectionsAreNotWrapped(t *testing.T) {
 
 func TestProtocolsOverTLS(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	pair := pairIn(t, "shop")
-	ca.write(t, pair, "shop.example")
+	write(t, ca, pair, "shop.example")
 	s := plain()
 	s.TLS = []listen.Pair{pair}
 	h := open(t, s, nil)
 	url := "https://" + h.Addr().String()
-	if got := get(t, client(t, ca.pool, true), url); got != "HTTP/2.0 tls=true" {
+	if got := get(t, client(t, ca.Pool, true), url); got != "HTTP/2.0 tls=true" {
 		t.Errorf("h2: %q", got)
 	}
-	if got := get(t, client(t, ca.pool, false), url); got != "HTTP/1.1 tls=true" {
+	if got := get(t, client(t, ca.Pool, false), url); got != "HTTP/1.1 tls=true" {
 		t.Errorf("http/1.1: %q", got)
 	}
 	if kind := <-h.kinds; kind != "*tls.Conn" {
@@ -54,9 +55,9 @@ func TestProtocolsOverTLS(t *testing.T) {
 // time and is closed at the limit.
 func TestSlowHandshakesBlockNobody(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	pair := pairIn(t, "shop")
-	ca.write(t, pair, "shop.example")
+	write(t, ca, pair, "shop.example")
 	s := plain()
 	s.TLS, s.Limits.HeaderTimeout = []listen.Pair{pair}, time.Second
 	h := open(t, s, nil)
@@ -69,7 +70,7 @@ func TestSlowHandshakesBlockNobody(t *testing.T) {
 		}
 		slow = append(slow, conn)
 	}
-	if got := get(t, client(t, ca.pool, true), "https://"+h.Addr().String()); got != "HTTP/2.0 tls=true" {
+	if got := get(t, client(t, ca.Pool, true), "https://"+h.Addr().String()); got != "HTTP/2.0 tls=true" {
 		t.Errorf("got %q", got)
 	}
 	for _, conn := range slow {

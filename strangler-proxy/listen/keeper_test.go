@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/testcert"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 )
 
@@ -25,14 +26,14 @@ func shown(h *house, config *tls.Config) (serial string, err error) {
 
 func TestCertificateByName(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	shop, wild, strict := pairIn(t, "shop"), pairIn(t, "wild"), pairIn(t, "strict")
 	strict.Min = tls.VersionTLS13
 	s := plain()
 	s.TLS = []listen.Pair{shop, wild, strict}
 	serials := map[string]string{}
 	for name, pair := range map[string]listen.Pair{"shop.example": shop, "*.shop.example": wild, "strict.example": strict} {
-		serials[name] = ca.write(t, pair, name).SerialNumber.String()
+		serials[name] = write(t, ca, pair, name).SerialNumber.String()
 	}
 	h := open(t, s, nil)
 	for name, want := range map[string]string{
@@ -45,7 +46,7 @@ func TestCertificateByName(t *testing.T) {
 	}
 	for name, version := range map[string]uint16{"shop.example": tls.VersionTLS12, "strict.example": tls.VersionTLS13} {
 		for _, v := range []uint16{tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13} {
-			_, err := shown(h, &tls.Config{ServerName: name, RootCAs: ca.pool, MinVersion: tls.VersionTLS10, MaxVersion: v})
+			_, err := shown(h, &tls.Config{ServerName: name, RootCAs: ca.Pool, MinVersion: tls.VersionTLS10, MaxVersion: v})
 			if (err == nil) != (v >= version) {
 				t.Errorf("%s with %s: %v", name, tls.VersionName(v), err)
 			}
@@ -61,10 +62,10 @@ func TestCertificateByName(t *testing.T) {
 
 func TestCertificatesAreFollowed(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	pair, other := pairIn(t, "shop"), pairIn(t, "other")
-	first := ca.write(t, pair, "shop.example")
-	ca.write(t, other, "other.example")
+	first := write(t, ca, pair, "shop.example")
+	write(t, ca, other, "other.example")
 	s := plain()
 	s.TLS = []listen.Pair{pair, other}
 	h := open(t, s, nil)
@@ -74,17 +75,17 @@ func TestCertificatesAreFollowed(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-done })
 	is := func(want string) func() bool {
 		return func() bool {
-			got, err := shown(h, &tls.Config{ServerName: "shop.example", RootCAs: ca.pool})
+			got, err := shown(h, &tls.Config{ServerName: "shop.example", RootCAs: ca.Pool})
 			if err != nil {
 				t.Errorf("no handshake: %v", err)
 			}
 			return got == want
 		}
 	}
-	kept := client(t, ca.pool, true) // its connection goes on over all changes
+	kept := client(t, ca.Pool, true) // its connection goes on over all changes
 	get(t, kept, "https://"+h.Addr().String())
 	await(t, "the first certificate", is(first.SerialNumber.String()))
-	second := ca.write(t, pair, "shop.example")
+	second := write(t, ca, pair, "shop.example")
 	await(t, "the second certificate", is(second.SerialNumber.String()))
 	if good := metric(t, h.keeper, "strangler_certificate_last_reload_successful"); good != 2 {
 		t.Errorf("%v certificates are good", good)
@@ -123,7 +124,7 @@ func TestCertificatesAreFollowed(t *testing.T) {
 	}
 	await(t, "the log", func() bool { return strings.Contains(h.log.String(), "certificate rejected") })
 	_ = os.Remove(pair.Cert)
-	third := ca.write(t, pair, "shop.example")
+	third := write(t, ca, pair, "shop.example")
 	await(t, "the third certificate", is(third.SerialNumber.String()))
 	if p := h.keeper.Status()[0].Problem; p != "" {
 		t.Errorf("the problem stays: %s", p)
@@ -134,9 +135,9 @@ func TestCertificatesAreFollowed(t *testing.T) {
 // Someone who exchanges the two files one after the other is not reported.
 func TestHalfAnExchangeIsNotReported(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	pair, next := pairIn(t, "shop"), pairIn(t, "shop")
-	ca.write(t, pair, "shop.example")
+	write(t, ca, pair, "shop.example")
 	s := plain()
 	s.TLS = []listen.Pair{pair}
 	h := open(t, s, nil)
@@ -144,7 +145,7 @@ func TestHalfAnExchangeIsNotReported(t *testing.T) {
 	done := make(chan struct{})
 	go func() { h.keeper.Run(ctx, 5*time.Millisecond); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
-	after := ca.write(t, next, "shop.example")
+	after := write(t, ca, next, "shop.example")
 	if err := os.Rename(next.Cert, pair.Cert); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func TestHalfAnExchangeIsNotReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the new pair", func() bool {
-		got, err := shown(h, &tls.Config{ServerName: "shop.example", RootCAs: ca.pool})
+		got, err := shown(h, &tls.Config{ServerName: "shop.example", RootCAs: ca.Pool})
 		return err == nil && got == after.SerialNumber.String()
 	})
 	if strings.Contains(h.log.String(), "rejected") {
@@ -163,9 +164,9 @@ func TestHalfAnExchangeIsNotReported(t *testing.T) {
 
 func TestTLSIsTurnedOnAndOff(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	pair := pairIn(t, "shop")
-	ca.write(t, pair, "shop.example")
+	write(t, ca, pair, "shop.example")
 	with, err := listen.LoadCertificates([]listen.Pair{pair})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +176,7 @@ func TestTLSIsTurnedOnAndOff(t *testing.T) {
 	before := dial(t, h)
 	ask(t, before)
 	h.keeper.Use(with)
-	if got := get(t, client(t, ca.pool, true), "https://"+h.Addr().String()); got != "HTTP/2.0 tls=true" {
+	if got := get(t, client(t, ca.Pool, true), "https://"+h.Addr().String()); got != "HTTP/2.0 tls=true" {
 		t.Errorf("on: %q", got)
 	}
 	if got := ask(t, before); got != "HTTP/1.1 tls=false" {
@@ -189,11 +190,11 @@ func TestTLSIsTurnedOnAndOff(t *testing.T) {
 
 func TestBadPairsAreNamed(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := testcert.New(t)
 	good, expired, other := pairIn(t, "good"), pairIn(t, "expired"), pairIn(t, "other")
-	ca.write(t, good, "shop.example")
-	ca.write(t, other, "other.example")
-	ca.writeLasting(t, expired, -time.Hour, "shop.example")
+	write(t, ca, good, "shop.example")
+	write(t, ca, other, "other.example")
+	ca.WriteLasting(t, expired.Cert, expired.Key, -time.Hour, "shop.example")
 	for _, bad := range []listen.Pair{
 		{Cert: "/none.pem", Key: good.Key}, {Cert: good.Cert, Key: "/none.key"}, {Cert: good.Cert, Key: other.Key}, {Cert: good.Key, Key: good.Cert}, {Cert: t.TempDir(), Key: good.Key},
 	} {

@@ -12,7 +12,7 @@ func newMetrics(d *Door) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	return &metrics{
+	m := &metrics{
 		accepted: counter("strangler_connections_accepted_total", "Connections of clients."),
 		failed:   counter("strangler_accept_errors_total", "Times that the system gave no connection, mostly for want of file descriptors."),
 		limited:  counter("strangler_connections_limited_total", "Times that limits.connections made others wait."),
@@ -23,6 +23,10 @@ func newMetrics(d *Door) *metrics {
 			Name: "strangler_connections", Help: "Connections of clients that are open.",
 		}, func() float64 { return float64(d.Open()) }),
 	}
+	for _, reason := range []string{"not_tls", "timeout", "client_gone", "refused"} {
+		m.handshakes.WithLabelValues(reason)
+	}
+	return m
 }
 
 // Describe implements prometheus.Collector.

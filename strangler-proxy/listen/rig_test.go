@@ -4,17 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -25,70 +19,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stranglerfig/toolkit/internal/testcert"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 )
 
-// An authority issues certificates for tests.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-	next int64
-}
-
-func newAuthority(t testing.TB) *authority {
+// write puts a pair for names into its files.
+func write(t testing.TB, ca *testcert.Authority, pair listen.Pair, names ...string) *x509.Certificate {
 	t.Helper()
-	a := &authority{pool: x509.NewCertPool()}
-	a.cert, a.key, _ = a.issue(t, nil, time.Hour)
-	a.pool.AddCert(a.cert)
-	return a
-}
-
-// issue makes a certificate for names; without names, the authority's own.
-func (a *authority) issue(t testing.TB, names []string, lasts time.Duration) (*x509.Certificate, *ecdsa.PrivateKey, []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.next++
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(a.next), Subject: pkix.Name{CommonName: fmt.Sprint("test ", a.next)},
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(lasts), DNSNames: names,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	parent, signer := a.cert, a.key
-	if names == nil {
-		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key, der
-}
-
-// write puts a pair for names into a folder.
-func (a *authority) write(t testing.TB, pair listen.Pair, names ...string) *x509.Certificate {
-	t.Helper()
-	return a.writeLasting(t, pair, time.Hour, names...)
-}
-
-func (a *authority) writeLasting(t testing.TB, pair listen.Pair, lasts time.Duration, names ...string) *x509.Certificate {
-	t.Helper()
-	cert, key, der := a.issue(t, names, lasts)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, pair.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	put(t, pair.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-	return cert
+	return ca.Write(t, pair.Cert, pair.Key, names...)
 }
 
 func put(t testing.TB, path string, content []byte) {
