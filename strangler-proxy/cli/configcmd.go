@@ -140,15 +140,16 @@ func effective(cfg *config.Config) map[string]any {
 		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String(), "sandbox": s.Sandbox}
 	}
 	for _, r := range cfg.Routes {
-		routes[r.Name] = map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String(), "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}
+		routes[r.Name] = addStages(map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String(), "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}, r)
 	}
 	return map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen,
 		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
 		"admin":     map[string]any{"listen": cfg.Admin},
 		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
-		"discovery": discoveryValue(cfg), "services": services, "routes": routes, "tests": testTexts(cfg),
-		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "shadow": shadowValue(cfg.Shadow)},
+		"discovery": discoveryValue(cfg), "services": services,
+		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),
+		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
 	}
 }
 
@@ -181,7 +182,7 @@ func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
-	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  shadow: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, config.ShadowText(cfg.Shadow))
+	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
 	fmt.Fprintf(&b, "discovery: %s\n", cfg.DiscoveryText())
 	fmt.Fprint(&b, "services:\n")
 	for _, s := range cfg.Services {
@@ -195,13 +196,13 @@ func effectiveYAML(cfg *config.Config) string {
 		}
 		fmt.Fprint(&b, " }\n")
 	}
-	fmt.Fprint(&b, "routes:\n")
+	fmt.Fprint(&b, stagesYAML(cfg)+"routes:\n")
 	for _, r := range cfg.Routes {
 		fmt.Fprintf(&b, "  %s: { match: %s, ", r.Name, matchYAML(r.Match))
 		if r.Service != "" {
 			fmt.Fprintf(&b, "to: %s, ", r.Service)
 		}
-		fmt.Fprintf(&b, "stage: %s, timeout: %s%s }\n", r.Stage, r.Timeout, copiesYAML(cfg, r))
+		fmt.Fprintf(&b, "%stimeout: %s%s }\n", stageYAML(cfg, r), r.Timeout, copiesYAML(cfg, r))
 	}
 	if len(cfg.Tests) > 0 {
 		fmt.Fprint(&b, "tests:\n")

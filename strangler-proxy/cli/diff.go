@@ -22,7 +22,8 @@ type difference struct {
 }
 
 type decided struct {
-	Owner string `json:"owner"`
+	Owner string `json:"owner"` // "orders or monolith" when it depends on the client
+	Share string `json:"share"` // of the clients that the service answers
 	Route string `json:"route"`
 	Stage string `json:"stage"`
 }
@@ -63,9 +64,20 @@ func (t *tool) configDiff() *cobra.Command {
 
 func viewOfDifference(old, now *config.Config, d route.Difference) difference {
 	view := func(d route.Decision) decided {
-		return decided{config.Owner(d), d.Name(), d.Stage().String()}
+		return decided{ownerOf(d), route.Percent(d.Share()), d.Name(), d.Stage().String()}
 	}
 	return difference{d.Match().String(), requestText(d.Example), view(d.Old), view(d.New), whyDifferent(old, now, d)}
+}
+
+// ownerOf says who answers the clients that send such requests.
+func ownerOf(d route.Decision) string {
+	switch d.Share() {
+	case 0:
+		return config.MonolithName
+	case route.Everyone:
+		return d.Route.Service
+	}
+	return d.Route.Service + " or " + config.MonolithName
 }
 
 // whyDifferent says what in the new file moves the requests.
@@ -75,6 +87,8 @@ func whyDifferent(old, now *config.Config, d route.Difference) string {
 	switch {
 	case before == after && d.Old.Route.Stage != d.New.Route.Stage:
 		return fmt.Sprintf("stage %s -> %s", d.Old.Route.Stage, d.New.Route.Stage)
+	case before == after && d.Old.Route.Service == d.New.Route.Service:
+		return whyOtherClients(d)
 	case before == after:
 		return fmt.Sprintf("to %s -> %s", d.Old.Route.Service, d.New.Route.Service)
 	case d.Old.Route == nil && added:
@@ -95,6 +109,20 @@ func whyDifferent(old, now *config.Config, d route.Difference) string {
 	return fmt.Sprintf("route %s takes it instead of %s", after, before)
 }
 
+// whyOtherClients says what of a route with the same stage and service takes others.
+func whyOtherClients(d route.Difference) string {
+	old, now := d.Old.Route, d.New.Route
+	switch {
+	case d.Old.Share() != d.New.Share() && old.Data != now.Data:
+		return "who owns its data"
+	case d.Old.Share() != d.New.Share():
+		return "its cohorts"
+	case old.Salt() != now.Salt():
+		return fmt.Sprintf("buckets of %s -> %s", old.Salt(), now.Salt())
+	}
+	return fmt.Sprintf("sticky %s -> %s", config.StickyText(old.Sticky), config.StickyText(now.Sticky))
+}
+
 // requestText writes a request the way tests in the file do.
 func requestText(head route.Head) string {
 	text := head.Method + " " + head.Path
@@ -106,6 +134,9 @@ func requestText(head route.Head) string {
 	}
 	for _, name := range sortedNames(head.Header) {
 		text += " " + name + ":" + strings.Join(head.Header[name], ",")
+	}
+	if head.Peer.IsValid() {
+		text += " from " + head.Peer.String()
 	}
 	return text
 }
@@ -138,5 +169,8 @@ func (t *tool) printDifferences(cmd *cobra.Command, old, now *config.Config, all
 }
 
 func (d decided) String() string {
+	if service, rest, partly := strings.Cut(d.Owner, " or "); partly {
+		return fmt.Sprintf("%s for %s, else %s (%s)", service, d.Share, rest, d.Route)
+	}
 	return d.Owner + " (" + d.Route + ")"
 }

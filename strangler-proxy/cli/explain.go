@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -18,10 +19,14 @@ type explanation struct {
 	Schema     int         `json:"schema"`
 	Method     string      `json:"method"`
 	Path       string      `json:"path"`
-	ServedBy   string      `json:"served_by"` // empty when the request is refused
+	ServedBy   string      `json:"served_by"` // empty when the request is refused; "orders or monolith" when it depends on the client
 	Route      string      `json:"route"`
 	Stage      string      `json:"stage"`
 	Reason     string      `json:"reason"`
+	Why        string      `json:"why,omitempty"`      // within the stage
+	Key        *clientKey  `json:"key,omitempty"`      // by which a canary decided
+	Copy       string      `json:"copy,omitempty"`     // the side that may get a copy to be compared
+	Fallback   bool        `json:"fallback,omitempty"` // the monolith may answer if the service cannot
 	Refused    string      `json:"refused,omitempty"`
 	Candidates []candidate `json:"candidates"`
 	Next       []string    `json:"next_steps"`
@@ -37,12 +42,12 @@ type candidate struct {
 
 func (t *tool) routeExplain() *cobra.Command {
 	var headers []string
-	var host string
+	var host, from string
 	cmd := &cobra.Command{
 		Use:     "explain METHOD PATH",
 		Short:   "Say who would answer a request, and why",
 		Long:    "Say which route a request would take, who would answer it, which other routes match and why\nthey lose. It reads the file; no request is sent.",
-		Example: "  strangler route explain GET /api/products/7/recommendations\n  strangler route explain GET '/orders?page=2' --host shop.example -H 'X-Beta: yes'",
+		Example: "  strangler route explain GET /api/products/7/recommendations\n  strangler route explain GET '/orders?page=2' --host shop.example -H 'X-Beta: yes'\n  strangler route explain GET /orders/7 -H 'X-User-Id: 42' --from 10.0.0.7",
 		Args:    exactly("METHOD", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := t.read()
@@ -51,6 +56,9 @@ func (t *tool) routeExplain() *cobra.Command {
 			}
 			head, err := headOf(args[0], args[1], host, headers)
 			if err != nil {
+				return err
+			}
+			if head.Peer, err = peerOf(from); err != nil {
 				return err
 			}
 			e, err := t.explain(cfg, head)
@@ -65,7 +73,19 @@ func (t *tool) routeExplain() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&headers, "header", "H", nil, "a header of the request, 'Name: value'; may be given again")
 	cmd.Flags().StringVar(&host, "host", "", "the request's Host")
+	cmd.Flags().StringVar(&from, "from", "", "the address of the client, for cohorts and force")
 	return cmd
+}
+
+func peerOf(address string) (netip.Addr, error) {
+	if address == "" {
+		return netip.Addr{}, nil
+	}
+	peer, err := netip.ParseAddr(address)
+	if err != nil {
+		return peer, program.Fail(program.Usage, "e.g. --from 10.0.0.7", "%q is no address", address)
+	}
+	return peer, nil
 }
 
 // headOf is the request that the words of a command line describe. The target may be
@@ -101,10 +121,9 @@ func (t *tool) explain(cfg *config.Config, head route.Head) (explanation, error)
 		e.Refused = err.Error()
 		return e, nil
 	}
-	e.ServedBy, e.Route, e.Stage, e.Reason = config.MonolithName, d.Name(), d.Stage().String(), string(d.Reason)
-	if d.Side == route.ToService {
-		e.ServedBy = d.Route.Service
-	}
+	e.ServedBy, e.Route, e.Stage, e.Reason = strings.Join(config.Owners(d), " or "), d.Name(), d.Stage().String(), string(d.Reason)
+	e.Key = keyOf(d, &head)
+	e.Why, e.Copy, e.Fallback = whyStage(d, e.Key), copyWord(d), d.Fallback
 	all, err := cfg.Table.Explain(head)
 	if err != nil {
 		return e, err
@@ -113,7 +132,7 @@ func (t *tool) explain(cfg *config.Config, head route.Head) (explanation, error)
 		e.Candidates = append(e.Candidates, candidate{c.Route.Name, c.Route.Match.String(), c.Route.Stage.String(), c.Matches, c.Why})
 	}
 	if d.Route != nil && d.Route.Service != "" {
-		e.Next = append(e.Next, t.command("route", "set", d.Route.Name, otherStage(config.Route{Route: *d.Route}).String()))
+		e.Next = append(e.Next, t.nextMove(cfg, cfg.Route(d.Route.Name))...)
 	}
 	return e, nil
 }
@@ -127,7 +146,11 @@ func (e explanation) print(cmd *cobra.Command) error {
 	if e.Reason == string(route.NoRoute) {
 		fmt.Fprintf(out, "%s %s -> monolith (no route matches)\n", e.Method, e.Path)
 	} else {
-		fmt.Fprintf(out, "%s %s -> %s (route %s, stage %s)\n", e.Method, e.Path, e.ServedBy, e.Route, e.Stage)
+		why := e.Why
+		if why != "" {
+			why = ": " + why
+		}
+		fmt.Fprintf(out, "%s %s -> %s (route %s, stage %s%s)\n", e.Method, e.Path, e.ServedBy, e.Route, e.Stage, why)
 	}
 	var rows [][]string
 	for i, c := range e.Candidates {

@@ -42,6 +42,11 @@ type routeView struct {
 	Match   string   `json:"match"`
 	To      string   `json:"to,omitempty"`
 	Stage   string   `json:"stage"`
+	Group   string   `json:"group,omitempty"`
+	Split   string   `json:"split,omitempty"`
+	Data    string   `json:"data,omitempty"`
+	Sticky  []string `json:"sticky"`
+	Cohorts []string `json:"cohorts,omitempty"`
 	Timeout string   `json:"timeout"`
 	Line    int      `json:"line"`
 	URLs    []string `json:"urls,omitempty"`
@@ -50,7 +55,8 @@ type routeView struct {
 func viewOf(cfg *config.Config, r config.Route) routeView {
 	v := routeView{
 		Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: r.Stage.String(),
-		Timeout: r.Timeout.String(), Line: r.Line,
+		Timeout: r.Timeout.String(), Line: r.Line, Group: r.Group, Split: r.Split,
+		Data: dataText(r), Sticky: stickyTexts(r.Sticky), Cohorts: cohortTexts(r),
 	}
 	if s := cfg.Service(r.Service); s != nil {
 		for _, u := range s.URLs {
@@ -58,14 +64,6 @@ func viewOf(cfg *config.Config, r config.Route) routeView {
 		}
 	}
 	return v
-}
-
-// otherStage is where a route would sensibly go next.
-func otherStage(r config.Route) route.Stage {
-	if r.Stage == route.Monolith {
-		return route.Live
-	}
-	return route.Monolith
 }
 
 func (t *tool) routeList() *cobra.Command {
@@ -79,9 +77,9 @@ func (t *tool) routeList() *cobra.Command {
 			views, rows, next := []routeView{}, [][]string{}, []string{}
 			for _, r := range cfg.Routes {
 				views = append(views, viewOf(cfg, r))
-				rows = append(rows, []string{r.Name, r.Match.String(), dash(r.Service), r.Stage.String()})
-				if r.Stage == route.Monolith && r.Service != "" && len(next) == 0 {
-					next = append(next, t.command("route", "set", r.Name, route.Live.String()))
+				rows = append(rows, []string{r.Name, r.Match.String(), dash(r.Service), r.Stage.String(), dash(r.Group)})
+				if r.Stage == route.Monolith && len(next) == 0 {
+					next = t.nextMove(cfg, &r)
 				}
 			}
 			if len(views) == 0 {
@@ -90,7 +88,7 @@ func (t *tool) routeList() *cobra.Command {
 			if t.json() {
 				return printJSON(cmd, map[string]any{"schema": 1, "routes": views, "next_steps": next})
 			}
-			if err := table(cmd, []string{"ROUTE", "MATCH", "TO", "STAGE"}, rows); err != nil {
+			if err := table(cmd, withoutEmpty([]string{"ROUTE", "MATCH", "TO", "STAGE", "GROUP"}, rows), rows); err != nil {
 				return err
 			}
 			steps(cmd, next)
@@ -111,28 +109,50 @@ func (t *tool) routeShow() *cobra.Command {
 			if r == nil {
 				return config.UnknownRoute(cfg, args[0])
 			}
-			next := []string{}
-			if r.Service != "" {
-				next = append(next, t.command("route", "set", r.Name, otherStage(*r).String()))
-			}
+			next := t.nextMove(cfg, r)
 			v := viewOf(cfg, *r)
 			if t.json() {
 				return printJSON(cmd, map[string]any{"schema": 1, "route": v, "next_steps": next})
 			}
-			err = table(cmd, []string{"route", v.Name}, [][]string{
-				{"match", v.Match},
-				{"to", dash(v.To) + " " + strings.Join(v.URLs, " ")},
-				{"stage", v.Stage},
-				{"timeout", v.Timeout},
-				{"file", fmt.Sprintf("%s:%d", t.config, v.Line)},
-			})
-			if err != nil {
+			if err := table(cmd, []string{"route", v.Name}, append(v.rows(), []string{"file", fmt.Sprintf("%s:%d", t.config, v.Line)})); err != nil {
 				return err
 			}
 			steps(cmd, next)
 			return nil
 		},
 	}
+}
+
+// rows are the route's properties; what only canaries have is left out elsewhere.
+func (v routeView) rows() [][]string {
+	rows := [][]string{
+		{"match", v.Match},
+		{"to", dash(v.To) + " " + strings.Join(v.URLs, " ")},
+		{"stage", v.Stage},
+	}
+	for _, row := range [][]string{{"group", v.Group}, {"split", v.Split}, {"data", v.Data}, {"cohorts", strings.Join(v.Cohorts, " or ")}} {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
+	if strings.HasPrefix(v.Stage, "canary") {
+		rows = append(rows, []string{"sticky", strings.Join(v.Sticky, ", ")})
+	}
+	return append(rows, []string{"timeout", v.Timeout})
+}
+
+// withoutEmpty cuts the last column off when no row has anything in it.
+func withoutEmpty(head []string, rows [][]string) []string {
+	last := len(head) - 1
+	for _, row := range rows {
+		if row[last] != dash("") {
+			return head
+		}
+	}
+	for i := range rows {
+		rows[i] = rows[i][:last]
+	}
+	return head[:last]
 }
 
 func (t *tool) completeRoutes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -125,20 +125,16 @@ func (c *checker) cidr(n *yamldoc.Node, what string) netip.Prefix {
 	return p
 }
 
-// CohortsText is a route's cohorts in the spelling of the file.
-func CohortsText(all []route.Cohort) string {
-	var texts []string
-	for _, c := range all {
-		var parts []string
-		if c.Header.Name != "" {
-			parts = append(parts, fmt.Sprintf("header: %q", c.Header.Name+": "+c.Header.Value))
-		}
-		if c.Peers.IsValid() {
-			parts = append(parts, "cidr: \""+c.Peers.String()+"\"")
-		}
-		texts = append(texts, "{ "+strings.Join(parts, ", ")+" }")
+// CohortText is a cohort in the spelling of the file.
+func CohortText(c route.Cohort) string {
+	var parts []string
+	if c.Header.Name != "" {
+		parts = append(parts, fmt.Sprintf("header: %q", c.Header.Name+": "+c.Header.Value))
 	}
-	return "[ " + strings.Join(texts, ", ") + " ]"
+	if c.Peers.IsValid() {
+		parts = append(parts, fmt.Sprintf("cidr: %q", c.Peers))
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
 }
 
 // dataOf says where a route's data is: the route says data: none, or its group names

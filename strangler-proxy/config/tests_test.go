@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
 func TestRunTests(t *testing.T) {
@@ -63,4 +64,45 @@ func TestBadTests(t *testing.T) {
 	if cfg, err := parse("version: 1\nmonolith: http://127.0.0.1:9000\ntests:\n", config.Options{}); err != nil || len(cfg.Tests) != 0 {
 		t.Errorf("no tests: %v", err)
 	}
+}
+
+// A test of a canary names everybody who may answer; with a key it is exact.
+func TestRunTestsOfCanaries(t *testing.T) {
+	t.Parallel()
+	cfg, err := parse(fileWithRoutes(
+		"half: { match: GET /half, to: s, stage: canary 50%, sticky: [header:X-User-Id, auto-cookie], cohorts: [ { header: \"X-Beta: yes\" } ] }",
+		"keyed: { match: GET /keyed, to: s, stage: canary 50%, sticky: [header:X-User-Id] }",
+		"nobody: { match: GET /nobody, to: s, stage: canary 0% }",
+		"all: { match: /all, to: s, stage: canary 100% }",
+	)+`tests:
+  - GET /half -> s or monolith
+  - GET /half -> s
+  - GET /half -> monolith
+  - GET /half X-User-Id:1 -> `+ownerOf("half", "1")+`
+  - GET /half X-User-Id:2 -> `+ownerOf("half", "2")+`
+  - GET /half X-Beta:yes -> s
+  - GET /keyed -> monolith
+  - GET /nobody -> monolith
+  - GET /all -> s
+  - POST /all -> monolith
+`, config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed []string
+	for _, r := range cfg.RunTests() {
+		if !r.Passed {
+			failed = append(failed, r.Text+": "+r.Owner)
+		}
+	}
+	if want := []string{"GET /half -> s: s or monolith", "GET /half -> monolith: s or monolith"}; !slices.Equal(failed, want) {
+		t.Errorf("failed: %q", failed)
+	}
+}
+
+func ownerOf(salt, key string) string {
+	if route.Bucket(salt, key) < 50_00 {
+		return "s"
+	}
+	return "monolith"
 }

@@ -129,6 +129,19 @@ func (d Decision) Stage() Stage {
 	return d.Route.Stage
 }
 
+// Share is for how many of the clients that send such a request the service answers,
+// in hundredths of a percent. Only a canary decides by the client.
+func (d Decision) Share() int {
+	switch d.Reason {
+	case InCanary, OutsideCanary, NoKey:
+		return d.Route.Stage.Share()
+	}
+	if d.Side == ToService {
+		return Everyone
+	}
+	return 0
+}
+
 // Decide chooses the side for head. It fails when the path must not be forwarded:
 // the errors are those of this package, and the answer to them is 400. It takes no
 // memory for a path that can be read in one way only.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -127,7 +128,7 @@ func (w *walk) decide(old, now []*Route, path []string) error {
 		return nil
 	}
 	methods := methodsOf(slices.Concat(old, now))
-	oldAsks, nowAsks := distinct(old), distinct(now)
+	oldAsks, nowAsks := asksOf(old), asksOf(now)
 	if w.shapes += len(methods) * len(oldAsks) * len(nowAsks); w.shapes > limitShapes {
 		return ErrTooManyShapes
 	}
@@ -135,7 +136,11 @@ func (w *walk) decide(old, now []*Route, path []string) error {
 		for _, a := range oldAsks {
 			for _, b := range nowAsks {
 				head := Head{Method: method, Path: "/" + strings.Join(path, "/"), Header: http.Header{}}
-				if head.fulfil(w.fresh, a, b) {
+				if head.fulfil(w.fresh, a.conditions, b.conditions) {
+					head.Peer = a.peer
+					if !head.Peer.IsValid() {
+						head.Peer = b.peer
+					}
 					w.note(head)
 				}
 			}
@@ -149,7 +154,8 @@ var usualMethods = []string{ //nolint:gochecknoglobals // a constant that Go can
 	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-// methodsOf lists the methods that routes name, and one that stands for all others.
+// methodsOf lists the methods that routes name, and two that stand for all others: one
+// that reads and one that does not.
 func methodsOf(routes []*Route) []string {
 	named := map[string]bool{}
 	for _, r := range routes {
@@ -159,15 +165,48 @@ func methodsOf(routes []*Route) []string {
 		}
 	}
 	delete(named, "")
-	other := "OTHER"
-	for _, m := range usualMethods {
+	others := map[bool]string{false: "OTHER"}
+	for _, m := range slices.Backward(append(usualMethods, http.MethodHead)) {
 		if !named[m] {
-			other = m
-			break
+			others[Safe(m)] = m
 		}
 	}
-	named[other] = true
+	for _, m := range others {
+		named[m] = true
+	}
 	return slices.Sorted(maps.Keys(named))
+}
+
+// An ask is what a request has to fulfil so that a route or one of its cohorts takes it.
+type ask struct {
+	*conditions
+	peer netip.Addr
+}
+
+// asksOf lists the different conditions of routes, none of them first, then those of
+// their cohorts.
+func asksOf(routes []*Route) []ask {
+	var all []ask
+	for _, c := range distinct(routes) {
+		all = append(all, ask{conditions: c})
+	}
+	for _, r := range routes {
+		if !r.Stage.IsCanary() {
+			continue
+		}
+		for _, cohort := range r.Cohorts {
+			t := r.Match
+			if cohort.Header.Name != "" && !has(t.Headers(), cohort.Header.Name) {
+				t = t.with(func(c *conditions) { c.headers = append(c.headers, cohort.Header) })
+			}
+			one := ask{conditions: t.conditions}
+			if cohort.Peers.IsValid() {
+				one.peer = cohort.Peers.Addr()
+			}
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // distinct lists the different conditions of routes, none of them first.
@@ -194,8 +233,29 @@ func (w *walk) note(head Head) {
 	}
 }
 
+// sameOwner reports whether every client gets the same answerer by both decisions.
 func sameOwner(a, b Decision) bool {
-	return a.Side == b.Side && (a.Side == ToMonolith || a.Route.Service == b.Route.Service)
+	share := a.Share()
+	switch {
+	case share != b.Share():
+		return false
+	case share == 0:
+		return true
+	case a.Route.Service != b.Route.Service:
+		return false
+	}
+	return share == Everyone || SameClients(a.Route, b.Route)
+}
+
+// SameClients reports whether canaries of one share take the same clients.
+func SameClients(a, b *Route) bool {
+	auto := func(s Sticky) Sticky {
+		if len(s) == 0 {
+			return Sticky{{}}
+		}
+		return s
+	}
+	return a.Salt() == b.Salt() && slices.Equal(auto(a.Sticky), auto(b.Sticky))
 }
 
 // simpler prefers the shorter path and, on the same, a method that people use.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -190,5 +191,56 @@ func TestCompareHasALimit(t *testing.T) {
 	}
 	if got, err := route.Compare(table, table); !errors.Is(err, route.ErrTooManyShapes) {
 		t.Errorf("got %v %v", got, err)
+	}
+}
+
+// Canaries differ by their share, by whom they take and by whose data it is.
+func TestCompareCanaries(t *testing.T) {
+	t.Parallel()
+	canary := func(share int, change func(*route.Route)) []route.Route {
+		r := at(conditional(t, "r", "/a"), "s", route.Canary(share))
+		if change != nil {
+			change(&r)
+		}
+		return []route.Route{r}
+	}
+	beta := route.Cohort{Header: route.Condition{Name: "X-Beta", Value: "yes"}}
+	office := route.Cohort{Peers: netip.MustParsePrefix("10.0.0.0/8")}
+	both := route.Cohort{Header: beta.Header, Peers: office.Peers}
+	cohorts := func(all ...route.Cohort) func(*route.Route) { return func(r *route.Route) { r.Cohorts = all } }
+	for name, c := range map[string]struct {
+		old, now []route.Route
+		want     string // the example's method, header and peer
+	}{
+		"same":       {canary(5_00, nil), canary(5_00, nil), ""},
+		"share":      {canary(5_00, nil), canary(5_01, nil), "GET  invalid IP"},
+		"all":        {canary(100_00, nil), []route.Route{at(conditional(t, "r", "GET /a"), "s", route.Live)}, "OPTIONS  invalid IP"},
+		"none":       {canary(0, nil), []route.Route{at(conditional(t, "r", "/a"), "", route.Monolith)}, ""},
+		"shadow":     {canary(0, nil), []route.Route{at(conditional(t, "r", "/a"), "s", route.Shadow)}, ""},
+		"group":      {canary(5_00, nil), canary(5_00, func(r *route.Route) { r.Group = "g" }), "GET  invalid IP"},
+		"name":       {canary(5_00, func(r *route.Route) { r.Group = "g" }), canary(5_00, func(r *route.Route) { r.Name, r.Group = "other", "g" }), ""},
+		"sticky":     {canary(5_00, nil), canary(5_00, func(r *route.Route) { r.Sticky = userID }), "GET  invalid IP"},
+		"the same":   {canary(5_00, nil), canary(5_00, func(r *route.Route) { r.Sticky = route.Sticky{{}} }), ""},
+		"data":       {canary(5_00, nil), canary(5_00, func(r *route.Route) { r.Data = route.DataNone }), "POST  invalid IP"},
+		"cohort":     {canary(5_00, nil), canary(5_00, cohorts(beta)), "GET yes invalid IP"},
+		"at nothing": {canary(0, cohorts(beta)), canary(0, nil), "GET yes invalid IP"},
+		"address":    {canary(5_00, nil), canary(5_00, cohorts(office)), "GET  10.0.0.0"},
+		"narrower":   {canary(5_00, cohorts(beta)), canary(5_00, cohorts(both)), "GET yes invalid IP"},
+		"equal":      {canary(5_00, cohorts(beta, office)), canary(5_00, cohorts(office, beta)), ""},
+		"unused":     {[]route.Route{at(conditional(t, "r", "/a"), "s", route.Live)}, []route.Route{func() route.Route { r := canary(0, cohorts(beta))[0]; r.Stage = route.Live; return r }()}, ""},
+	} {
+		old, errOld := route.Build(c.old)
+		now, errNow := route.Build(c.now)
+		if errOld != nil || errNow != nil {
+			t.Fatal(errOld, errNow)
+		}
+		all, err := route.Compare(old, now)
+		got := ""
+		for _, d := range all {
+			got += fmt.Sprintf("%s %s %s", d.Example.Method, d.Example.Header.Get("X-Beta"), d.Example.Peer)
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: %q %v, want %q", name, got, err, c.want)
+		}
 	}
 }
