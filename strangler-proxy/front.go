@@ -12,6 +12,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
@@ -21,6 +22,7 @@ type front struct {
 	metrics   *metrics
 	forward   *upstream.Forwarder
 	learned   *discovery
+	copies    *shadow.Shadow
 	log       *slog.Logger // of requests; nil: none
 	lastRound atomic.Bool  // each response ends its connection
 	open      atomic.Int64 // requests being served

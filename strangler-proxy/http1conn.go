@@ -228,7 +228,7 @@ func (c *http1Conn) respond(s *snapshot) (whole bool) {
 	c.added = appendCookies(c.added, &c.req)
 	c.call.Added = c.added
 	c.call.Begin(wire.Now(), kept, whole)
-	err = f.forward.Forward(&c.call)
+	err = f.send(s, &c.call)
 	c.call.End()
 	if err != nil {
 		c.answerError(err)

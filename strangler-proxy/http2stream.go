@@ -116,7 +116,7 @@ func (s *http2Stream) respond(current *snapshot) {
 		s.added = appendCookies(s.added, &s.req)
 		s.call.Added = s.added
 		s.call.Begin(wire.Now(), s.kept, whole)
-		err = f.forward.Forward(&s.call)
+		err = f.send(current, &s.call)
 		s.call.End()
 	} else {
 		err = &upstream.Error{Failure: upstream.Failure{Reason: "client_body", Err: err}}

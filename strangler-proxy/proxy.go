@@ -24,6 +24,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
@@ -82,6 +83,7 @@ type Proxy struct {
 	forward  *upstream.Forwarder
 	doors    *doors
 	keeper   *listen.Keeper
+	copies   *shadow.Shadow
 	learned  *discovery
 	started  time.Time
 	stopping atomic.Bool
@@ -111,13 +113,15 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
 	p.registry = newRegistry(p.metrics, opts.Log, origin.Options{ConnectTimeout: opts.ConnectTimeout})
 	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
+	p.copies = shadow.New(&upstream.Copier{Find: p.side}, shadow.Options{Log: opts.Log})
+	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
 	var access *slog.Logger
 	if opts.AccessLog {
 		access = opts.Log
 	}
 	p.learned = newDiscovery(opts, cfg)
 	p.front = &front{
-		current: &p.current, metrics: p.metrics, forward: p.forward, learned: p.learned, log: access,
+		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, log: access,
 	}
 	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
@@ -148,6 +152,7 @@ func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
 func (p *Proxy) Close() {
 	p.public.Close()
 	p.private.Close()
+	p.copies.Close()
 	p.registry.close()
 }
 
@@ -168,6 +173,7 @@ func (p *Proxy) use(cfg *config.Config, certificates *listen.Certificates) *snap
 	s := p.registry.snapshot(cfg, version)
 	front := p.frontOf(cfg)
 	s.limits = front.Limits
+	p.configureCopies(cfg)
 	p.current.Store(s)
 	p.keeper.Use(certificates)
 	if p.doors != nil {
@@ -229,6 +235,7 @@ func (p *Proxy) Reload() error {
 // Options.DrainLimit, and returns nil.
 func (p *Proxy) Run(ctx context.Context) error {
 	defer p.registry.close()
+	defer p.copies.Close()
 	private := &http.Server{
 		Handler:           admin.Routes(p, p.metrics.registry),
 		ReadHeaderTimeout: 5 * time.Second,

@@ -304,9 +304,9 @@ func (b *logBuffer) String() string {
 }
 
 // oneRoute is a configuration with one route for /s/** at stage, whose service is
-// asked however often it fails.
+// asked however often it fails. Nothing is copied, so that every hit is a client's.
 func oneRoute(monolith, service, stage string) string {
-	return fmt.Sprintf("monolith: %s\nservices:\n  s: { url: %s, breaker: off }\nroutes:\n  r: { match: /s/**, to: s, stage: %s }\n", monolith, service, stage)
+	return fmt.Sprintf("monolith: %s\nservices:\n  s: { url: %s, breaker: off }\nroutes:\n  r: { match: /s/**, to: s, stage: %s, shadow: off }\n", monolith, service, stage)
 }
 
 // impatient is a route that waits 400 ms for its service.

@@ -38,7 +38,7 @@ func (p *Proxy) Status() admin.Status {
 	for i, r := range s.config.Routes {
 		st.Routes = append(st.Routes, admin.Route{
 			Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: r.Stage.String(),
-			Counters: counters(s.routes[i].counters),
+			Counters: counters(s.routes[i].counters), Copies: p.copiesOf(r.Name),
 		})
 	}
 	st.Next = next(st)
@@ -84,6 +84,8 @@ func next(st admin.Status) []string {
 	}
 	for _, r := range st.Routes {
 		switch {
+		case r.Copies != nil && r.Copies.Mismatched > 0:
+			steps = append(steps, fmt.Sprintf("strangler route mismatches %s --config %s", r.Name, st.Config.Path))
 		case r.Fallbacks > 0 && r.Stage == "live":
 			steps = append(steps, fmt.Sprintf("strangler route set %s monolith --config %s", r.Name, st.Config.Path))
 		case r.Stage == "monolith" && r.To != "":

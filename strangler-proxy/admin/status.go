@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 )
 
 // A Status is the answer to GET /status.
@@ -73,6 +74,7 @@ type Route struct {
 	To    string `json:"to,omitempty"`
 	Stage string `json:"stage"`
 	Counters
+	Copies *shadow.Stats `json:"copies,omitempty"` // of a route with a service
 }
 
 // Counters count requests since the proxy started.

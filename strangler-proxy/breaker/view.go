@@ -31,3 +31,13 @@ func (b *Breaker) View() View {
 	b.report(notify)
 	return v
 }
+
+// Resting reports whether the service has been left alone for less than Settings.Wait.
+// A nil Breaker never rests.
+func (b *Breaker) Resting() bool {
+	if b == nil || stateOf(b.phase.Load()) != Open {
+		return false
+	}
+	v := b.View()
+	return v.State == Open && time.Since(v.Since) < b.settings.Wait
+}

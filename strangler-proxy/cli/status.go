@@ -139,6 +139,7 @@ func printStatus(cmd *cobra.Command, st admin.Status) error {
 	if err := table(cmd, []string{"ROUTE", "MATCH", "STAGE", "MONOLITH", "SERVICE", "FALLBACKS", "FAILED"}, rows); err != nil {
 		return err
 	}
+	printCopies(out, st.Routes)
 	steps(cmd, st.Next)
 	return nil
 }

@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"math"
 	"math/bits"
 	"sync/atomic"
 	"time"
@@ -24,10 +25,10 @@ func (l *latency) observe(d time.Duration) {
 	l.buckets[min(exponent*perDoubling+int(step), len(l.buckets)-1)].Add(1)
 }
 
-// Quantiles are of the times that a side took to answer.
+// Quantiles are of the times that a side took to answer, in milliseconds.
 type Quantiles struct {
-	P50 time.Duration
-	P95 time.Duration
+	P50 float64 `json:"p50_ms"`
+	P95 float64 `json:"p95_ms"`
 }
 
 func (l *latency) quantiles() Quantiles {
@@ -37,11 +38,11 @@ func (l *latency) quantiles() Quantiles {
 		counts[i] = uint64(l.buckets[i].Load())
 		total += counts[i]
 	}
-	at := func(share uint64) time.Duration {
+	at := func(share uint64) float64 {
 		seen := uint64(0)
 		for i, n := range counts {
 			if seen += n; n > 0 && seen*100 >= total*share {
-				return middle(i)
+				return math.Round(middle(i)*1000) / 1000
 			}
 		}
 		return 0
@@ -49,9 +50,9 @@ func (l *latency) quantiles() Quantiles {
 	return Quantiles{P50: at(50), P95: at(95)}
 }
 
-// middle is the duration in the middle of a bucket.
-func middle(i int) time.Duration {
+// middle is the time in the middle of a bucket, in milliseconds.
+func middle(i int) float64 {
 	least := (perDoubling + float64(i%perDoubling)) / perDoubling * float64(uint64(1)<<(i/perDoubling))
 	width := float64(uint64(1)<<(i/perDoubling)) / perDoubling
-	return time.Duration((least + width/2) * float64(time.Microsecond))
+	return (least + width/2) / 1000
 }

@@ -50,12 +50,13 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 			counter(descDropped, s.Dropped[reason.String()], name, reason.String())
 		}
 		failed := uint64(0)
-		for reason, n := range s.Errors {
-			counter(descErrors, n, name, reason)
+		for f := notReached; f < failures; f++ {
+			n := s.Errors[f.String()]
+			counter(descErrors, n, name, f.String())
 			failed += n
 		}
-		for kind, n := range s.Mismatches {
-			counter(descKinds, n, name, kind)
+		for _, kind := range Kinds() {
+			counter(descKinds, s.Mismatches[string(kind)], name, string(kind))
 		}
 		for i, n := range []uint64{s.Matches, s.Mismatched, failed, s.Timeouts} {
 			counter(descVerdicts, n, name, Verdict(i).String())

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,7 +114,7 @@ func (r *liveRoute) inherit(old *liveRoute) {
 }
 
 // Begin counts a request of which a copy is due, and returns a ticket for the copy, or
-// nil if there will be none. It does not wait.
+// nil if there will be none. It does not wait, and keeps no string of r.
 func (s *Shadow) Begin(r Request) *Ticket {
 	t := s.table.Load()
 	at, way := t.routes[r.Route], t.lanes[r.To]
@@ -125,7 +126,7 @@ func (s *Shadow) Begin(r Request) *Ticket {
 		at.stats.dropped[reason].Add(1)
 		return nil
 	}
-	return &Ticket{shadow: s, route: at, lane: way, id: r.ID, method: r.Method}
+	return &Ticket{shadow: s, route: at, lane: way, id: strings.Clone(r.ID), method: strings.Clone(r.Method)}
 }
 
 // admit decides all that needs no body.

@@ -28,6 +28,14 @@ const (
 	KindNoise differ.Kind = "noise" // the sides differ more often than the monolith from itself
 )
 
+// Kinds lists the kinds that a mismatch may have.
+func Kinds() []differ.Kind {
+	return []differ.Kind{
+		differ.Status, differ.Missing, differ.Added, differ.Type, differ.Value, differ.Identity, differ.Shape, differ.Order,
+		differ.Duplicate, differ.Malformed, differ.Text, differ.Binary, differ.CookieChange, KindSize, KindNoise,
+	}
+}
+
 // recentLength is how many verdicts Stats.Recent looks back on.
 const recentLength = 1000
 

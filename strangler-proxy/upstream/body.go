@@ -110,6 +110,9 @@ func (c *Call) runPump(conn *origin.Conn, timeout time.Duration) {
 			c.body.ended.Store(true) // before the upstream can answer what is sent now
 		}
 		if len(p) > 0 {
+			if c.Watch != nil {
+				c.Watch.Request(p)
+			}
 			c.body.keep(p)
 			if _, err := conn.Write(p); err != nil {
 				return

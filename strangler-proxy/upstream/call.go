@@ -24,8 +24,8 @@ type Call struct {
 	Added    []byte      // whole lines that every upstream gets with the head
 	Drop     http1.Marks // the lines of the head that none gets
 
-	// Keep, if not nil, gets the bytes of the response's body as they pass.
-	Keep func(p []byte)
+	// Watch, if not nil, is told what passes.
+	Watch Watcher
 
 	response http1.Response
 	framing  http1.Body
@@ -40,6 +40,18 @@ type Call struct {
 	over  error              // why the waiting ended
 	began bool               // the response did
 	pumps bool               // somebody reads the client's body
+}
+
+// A Watcher is told what passes. What it gets holds only until it returns.
+type Watcher interface {
+	// Request gets a part of the request's body, framed as the request's head says. It
+	// may be called while the response passes.
+	Request(p []byte)
+	// Head gets the head of the response that is relayed; framed says that its body will
+	// come with the framing of chunks.
+	Head(r *http1.Response, framed bool)
+	// Response gets a part of the response's body.
+	Response(p []byte)
 }
 
 // limitResponseHeader is what a response's header may have.
@@ -73,7 +85,7 @@ func (c *Call) Begin(now wire.Instant, kept []byte, whole bool) {
 func (c *Call) End() {
 	c.vigil.Clear()
 	c.body.end()
-	c.Keep = nil
+	c.Watch = nil
 	if cap(c.out) > wire.SmallBytes {
 		c.out = nil
 	}

@@ -13,6 +13,9 @@ import (
 // Its error is an *Error if nothing went to the client, or else ErrBroken.
 func (f *Forwarder) Forward(c *Call) error {
 	x := c.Exchange
+	if c.Watch != nil && len(c.body.kept) > 0 {
+		c.Watch.Request(c.body.kept)
+	}
 	if x.Plan.Service == nil {
 		return c.settle(config.MonolithName, c.ask(c.ofMonolith()))
 	}

@@ -22,6 +22,9 @@ func (c *Call) relay(a answer) error {
 		conn.Close()
 		return c.broken(ErrGone)
 	}
+	if c.Watch != nil {
+		c.Watch.Head(r, r.Framing == http1.ByChunks && !c.Client.Data(r))
+	}
 	conn.In.Consume(r.Len)
 	if r.Framing == http1.Tunnel {
 		return c.tunnel(conn)
@@ -136,8 +139,8 @@ func (c *Call) relayLarge(conn *origin.Conn) error {
 }
 
 func (c *Call) pass(p []byte) error {
-	if c.Keep != nil {
-		c.Keep(p)
+	if c.Watch != nil {
+		c.Watch.Response(p)
 	}
 	c.Exchange.Bytes += int64(len(p))
 	if err := c.Client.Write(p); err != nil {
