@@ -31,7 +31,7 @@ func Reference() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Type, value, k.Doc)
 		}
 	}
-	b.WriteString(referenceTail)
+	b.WriteString(referenceRouting + referenceStages + referenceTail)
 	return b.String()
 }
 
@@ -62,7 +62,7 @@ In a mapping written with braces, a text that holds ` + "`{ } [ ]`" + ` or a com
 ` + "`{ match: \"GET /orders/{id}\", … }`" + `. The file may have 1 MiB and 40,000 lines.
 `
 
-const referenceTail = `
+const referenceRouting = `
 ## Which route a request takes
 
 1. Routes match whole paths, segment by segment: ` + "`/orders`" + ` matches neither ` + "`/ordersX` nor `/orders/`" + `. ` + "`{id}`" + ` stands for one
@@ -82,17 +82,9 @@ const referenceTail = `
 The bytes of path and query are forwarded as they came. A path that servers read in different ways (encoded
 slashes, dot segments, backslashes, empty segments) is answered 400 and never forwarded if another reading selects
 another route; encoded control bytes and a raw ` + "`#`" + ` are refused always.
+`
 
-## Stages
-
-| stage | requests that read | requests that change something | compared | the monolith may stand in | |
-| --- | --- | --- | --- | --- | --- |
-| ` + "`monolith`" + ` | monolith | monolith | | | |
-| ` + "`shadow`" + ` | monolith | monolith | the service, with a copy | | |
-| ` + "`canary 5%`" + ` | the service for 5 % of the clients | monolith, unless the service owns the data | the service, with a copy of the rest | yes | from ` + "`0%` to `100%`" + `, up to two decimals |
-| ` + "`live`" + ` | service | service | the monolith, with a copy | yes | |
-| ` + "`done`" + ` | service | service | | no | the monolith is never asked, so its code can go |
-
+const referenceTail = `
 ## Tests
 
 Each line under ` + "`tests`" + ` is a request and who has to answer it:
@@ -105,13 +97,15 @@ tests:
 ` + "```" + `
 
 After ` + "`->`" + ` stand one or more of ` + "`monolith`" + `, the services' names and ` + "`refused`" + ` (answered 400, never forwarded).
+A test of a canary names everybody who may answer, ` + "`orders or monolith`" + `, or a client by its key or cohort, and then the
+one who does: ` + "`GET /orders/42 X-User-Id:42 -> orders`" + `.
 ` + "`strangler route test`" + ` runs them without sending anything, names what fails with file, line and column, and says which
 routes no test covers; ` + "`--fail-under 100`" + ` makes that a failure. A test that fails does not keep the proxy from
 using the file; one that cannot be read does.
 
 ## When the monolith answers in place of a service
 
-Only at stage ` + "`live`" + `, never after a byte of the service's response has gone to the client, and never when a request that
+At the stages ` + "`canary`" + ` and ` + "`live`" + `, never after a byte of the service's response has gone to the client, and never when a request that
 changes something might be done twice:
 
 | what happened | GET, HEAD, OPTIONS | other methods | ` + "`X-Strangler-Fallback`" + ` |
@@ -173,6 +167,7 @@ only the names are kept. The numbers begin anew when the route's ` + "`match`, `
 | ` + "`X-Request-Id`" + ` | the client's, if it has at most 64 letters, digits, ` + "`-`, `_`, `.`" + `; else a new one | the same |
 | ` + "`X-Strangler-Served-By`" + ` | | ` + "`monolith`, the service's name, or `proxy`" + ` when nobody could answer |
 | ` + "`X-Strangler-Route`" + ` | | the route's name or ` + "`default`" + ` |
+| ` + "`X-Strangler-Force`" + ` | never, nor the cookie ` + "`strangler_force`" + ` | |
 | ` + "`X-Strangler-Fallback`" + ` | | why the monolith answered in place of the service |
 
 Hop-by-hop headers end at the proxy, both ways. The only protocol a connection may switch to is WebSocket.
