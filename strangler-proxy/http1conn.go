@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
@@ -43,6 +44,8 @@ type http1Conn struct {
 	reading wire.Alarm // the client has to send
 	writing wire.Alarm // the client has to take
 	phase   atomic.Int32
+	parsing bool        // a head has begun
+	waiting bool        // … and is not complete
 	stopped atomic.Bool // the body of the request is not wanted any more
 	stalled atomic.Bool // the client was silent for too long
 
@@ -52,6 +55,7 @@ type http1Conn struct {
 	closing    bool       // no request follows
 	untilClose bool       // the response goes until the close
 	sentAll    bool       // the client has sent the whole request
+	lingers    bool       // the client may still be sending when the connection ends
 }
 
 // The phases of a connection.
@@ -66,6 +70,7 @@ func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
 	c.call.Client, c.call.Exchange, c.call.Head = c, &c.x, &c.req
 	c.call.Drop = http1.FromRequest
 	c.call.Init()
+	c.limits = f.current.Load().limits
 	c.reading.Init(func() wire.Instant {
 		c.stalled.Store(true)
 		_ = conn.SetReadDeadline(wire.Past)
@@ -82,17 +87,148 @@ func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
 // serve blocks until the connection is over, and closes it.
 func (c *http1Conn) serve() {
 	defer c.close()
-	for c.next() {
-		c.phase.Store(phaseBusy)
-		if !c.exchange() {
-			if !c.unread() {
+	c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
+	if raw, ok := wire.Raw(c.conn); ok {
+		c.serveRaw(raw)
+	} else {
+		c.servePlain()
+	}
+	if c.lingers {
+		c.linger()
+	}
+}
+
+func (c *http1Conn) servePlain() {
+	for {
+		switch c.step(false) {
+		case over:
+			return
+		case needsMore:
+			if c.fill(&c.in) != nil {
+				c.giveUp()
 				return
 			}
-			c.linger()
+		case needsConn:
+		}
+	}
+}
+
+// serveRaw is serve at the socket. One callback is held as long as nothing but whole
+// requests comes, and is left for a request whose body has to be read on its own.
+func (c *http1Conn) serveRaw(raw syscall.RawConn) {
+	state := needsMore
+	var failed error
+	callback := func(fd uintptr) bool {
+		state, failed = c.readable(fd)
+		return failed != nil || state != needsMore
+	}
+	for {
+		err := raw.Read(callback)
+		switch {
+		case err != nil || failed != nil:
+			c.giveUp()
 			return
+		case state == needsConn:
+			if c.step(false) == over {
+				return
+			}
+		case state == over:
+			return
+		}
+	}
+}
+
+// readable takes what has come and serves the requests in it.
+func (c *http1Conn) readable(fd uintptr) (need, error) {
+	for {
+		room := c.in.Room()
+		n, err := wire.ReadSocket(fd, room)
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			c.in.Release()
+			return needsMore, nil
+		case err != nil:
+			return over, err
+		case n == 0:
+			return over, io.EOF
+		}
+		c.in.Filled(n)
+		if state := c.step(true); state != needsMore || n < len(room) {
+			return state, nil
+		}
+	}
+}
+
+// giveUp ends a connection on which nothing more comes.
+func (c *http1Conn) giveUp() {
+	if c.in.Len() > 0 && c.stalled.Load() {
+		c.sayOnce(http.StatusRequestTimeout, "the request's head did not arrive in time")
+		c.lingers = true
+	}
+}
+
+// A need is what a connection waits for.
+type need int
+
+const (
+	needsMore need = iota // bytes
+	needsConn             // the connection itself, to read a body from
+	over                  // nothing any more
+)
+
+// step serves the requests whose heads have come. With raw, it must not read from the
+// connection, so it leaves those alone that need it.
+func (c *http1Conn) step(raw bool) need {
+	for c.in.Len() > 0 {
+		if !c.parsing {
+			if !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
+				return over
+			}
+			c.parsing = true
+			c.limits = c.front.current.Load().limits
+			c.req.Limits.HeaderBytes, c.req.Limits.TargetBytes = c.limits.Header, c.limits.URL
+			c.req.Reset()
+		}
+		done, err := c.req.Parse(c.in.Bytes())
+		switch {
+		case err != nil:
+			c.refuseHead(err)
+			return over
+		case !done:
+			if !c.waiting {
+				c.reading.Set(wire.Now().Add(c.limits.HeaderTimeout))
+				c.waiting = true
+			}
+			return needsMore
+		}
+		c.reading.Clear()
+		if raw && !c.allHere() {
+			return needsConn
+		}
+		c.parsing, c.waiting = false, false
+		if !c.exchange() {
+			c.lingers = c.unread()
+			return over
 		}
 		c.phase.Store(phaseIdle)
 	}
+	c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
+	c.release()
+	return needsMore
+}
+
+// release gives all memory back that a connection without a request does not need.
+func (c *http1Conn) release() {
+	c.in.Release()
+	wire.Return(c.out)
+	c.out = nil
+	c.call.Release()
+}
+
+// allHere reports whether the request can be served without another byte of it.
+func (c *http1Conn) allHere() bool {
+	r := &c.req
+	return !r.WebSocket && (r.Framing == http1.NoBody || r.Framing == http1.ByLength && int64(c.in.Len()-r.Len) >= r.ContentLength)
 }
 
 func (c *http1Conn) close() {
@@ -119,41 +255,6 @@ func (c *http1Conn) abort() {
 	_ = c.conn.SetDeadline(wire.Past)
 }
 
-// next waits for the head of a request. What cannot be one is answered here.
-func (c *http1Conn) next() bool {
-	c.limits = c.front.current.Load().limits
-	c.req.Limits.HeaderBytes, c.req.Limits.TargetBytes = c.limits.Header, c.limits.URL
-	c.req.Reset()
-	if c.in.Len() == 0 {
-		c.in.Release()
-		c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
-		if c.fill(&c.in) != nil || !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
-			return false
-		}
-	}
-	for waits := false; ; {
-		done, err := c.req.Parse(c.in.Bytes())
-		if done {
-			c.reading.Clear()
-			return true
-		}
-		if err != nil {
-			c.refuseHead(err)
-			return false
-		}
-		if !waits {
-			c.reading.Set(wire.Now().Add(c.limits.HeaderTimeout))
-			waits = true
-		}
-		if c.fill(&c.in) != nil {
-			if c.stalled.Load() {
-				c.sayOnce(http.StatusRequestTimeout, "the request's head did not arrive in time")
-			}
-			return false
-		}
-	}
-}
-
 func (c *http1Conn) fill(b *wire.Buffer) error {
 	room := b.Room()
 	n, err := c.conn.Read(room)
@@ -172,7 +273,7 @@ func (c *http1Conn) refuseHead(err error) {
 	}
 	c.front.metrics.rejected.WithLabelValues(bad.Reason.String()).Inc()
 	c.sayOnce(bad.Status(), bad.Error())
-	c.linger()
+	c.lingers = true
 }
 
 // sayOnce answers in the proxy's own name where there is no request to answer.

@@ -129,6 +129,7 @@ func (o *Origin) Dial(ctx context.Context) (*Conn, error) {
 		}
 		c.Conn = secure
 	}
+	c.prepare()
 	return c, nil
 }
 
@@ -137,9 +138,10 @@ type Conn struct {
 	net.Conn
 	In wire.Buffer // what has arrived and was not consumed
 
-	origin *Origin
-	used   bool // it has served a request before
-	since  wire.Instant
+	origin   *Origin
+	question question
+	used     bool // it has served a request before
+	since    wire.Instant
 }
 
 // Used reports whether the connection has served a request before.

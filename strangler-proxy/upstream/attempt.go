@@ -43,7 +43,7 @@ func (c *Call) try(a attempt) answer {
 	}
 	sent, err := c.send(conn)
 	var p *pump
-	if err == nil {
+	if err == nil && !c.body.whole {
 		p = c.startPump(conn, a.timeout)
 	}
 	if err == nil || sent > 0 {
@@ -102,23 +102,26 @@ func (c *Call) connect(a attempt) (*origin.Conn, error) {
 const limitTogether = 8 << 10
 
 // send writes the head and what is known of the body, and returns how much of it may
-// have arrived.
+// have arrived. If that is all, it waits for the beginning of the answer, too.
 func (c *Call) send(conn *origin.Conn) (int, error) {
 	if c.out == nil {
 		c.out = wire.Small()
 	}
 	c.out = c.Head.AppendHead(c.out[:0], c.Drop, c.Added)
-	together := len(c.body.kept) <= limitTogether
-	if together {
-		c.out = append(c.out, c.body.kept...)
+	kept := c.body.kept
+	if len(kept) <= limitTogether {
+		c.out = append(c.out, kept...)
+		kept = nil
+	}
+	if kept == nil && c.body.whole {
+		return conn.Ask(c.out)
 	}
 	sent, err := conn.Write(c.out)
-	if err == nil && !together {
-		var n int
-		n, err = conn.Write(c.body.kept)
-		sent += n
+	if err != nil || kept == nil {
+		return sent, err
 	}
-	return sent, err
+	n, err := conn.Write(kept)
+	return sent + n, err
 }
 
 // receive waits for the head of the final response, and for a short body that has to

@@ -86,17 +86,19 @@ func (c *Call) End() {
 	c.vigil.Clear()
 	c.body.end()
 	c.Watch = nil
-	if cap(c.out) > wire.SmallBytes {
-		c.out = nil
-	}
+}
+
+// Release gives memory back that is needed within a request only.
+func (c *Call) Release() {
+	wire.Return(c.out)
+	c.out = nil
 }
 
 // Stop ends the Call's timers when no request follows.
 func (c *Call) Stop() {
 	c.vigil.Stop()
 	c.limit.Stop()
-	wire.Return(c.out)
-	c.out = nil
+	c.Release()
 }
 
 // Cancel ends the waiting for an upstream. Any goroutine may call it.
