@@ -224,3 +224,17 @@ func TestGroupFlipsAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// The log of a reload names a route of which anything changed, not only its stage.
+func TestReloadNamesWhatDecides(t *testing.T) {
+	t.Parallel()
+	m := newEcho(t, "m")
+	r := start(t, oneRoute(m.URL, m.URL, "canary 0%"))
+	for _, more := range []string{"data: none", "cohorts: [ { cidr: 10.0.0.0/8 } ]", "sticky: [cookie:a]"} {
+		version := r.status().Config.Version
+		before := strings.Count(r.log.String(), "r: changed")
+		r.write(strings.Replace(oneRoute(m.URL, m.URL, "canary 0%"), "to: s,", "to: s, "+more+",", 1))
+		r.awaitVersion(version)
+		await(t, more+" in the log", func() bool { return strings.Count(r.log.String(), "r: changed") > before })
+	}
+}

@@ -3,6 +3,7 @@ package strangler
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
@@ -98,6 +99,12 @@ func next(st admin.Status) []string {
 	return steps
 }
 
+// sameRoute reports whether two routes say the same, wherever they stand in the file.
+func sameRoute(a, b config.Route) bool {
+	a.Line, b.Line = 0, 0
+	return reflect.DeepEqual(a, b)
+}
+
 // changes lists what a reload altered, one short text each, for the log.
 func changes(before, after *config.Config) []string {
 	texts := []string{}
@@ -113,7 +120,7 @@ func changes(before, after *config.Config) []string {
 			texts = append(texts, fmt.Sprintf("%s: new, %s", r.Name, r.Stage))
 		case old.Stage != r.Stage:
 			texts = append(texts, fmt.Sprintf("%s: %s -> %s", r.Name, old.Stage, r.Stage))
-		case old.Match.String() != r.Match.String() || old.Service != r.Service || old.Timeout != r.Timeout:
+		case !sameRoute(*old, r):
 			texts = append(texts, r.Name+": changed")
 		}
 	}

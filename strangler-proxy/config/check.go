@@ -94,10 +94,25 @@ func (c *checker) section(n *yamldoc.Node, s Section, what string) (map[string]*
 	}
 	for _, k := range s.Keys {
 		if k.Required && first[k.Name] == 0 {
-			c.add(n.Pos, "", "%s has no %q", what, k.Name)
+			c.add(n.Pos, whyRequired(s, k, n), "%s has no %q", what, k.Name)
 		}
 	}
 	return values, true
+}
+
+// whyRequired says why the monolith cannot be left out while a route is not done: what
+// a route has not taken over for good is the monolith's.
+func whyRequired(s Section, k Key, n *yamldoc.Node) string {
+	routes := n.Get("routes")
+	if s.Path != topSection.Path || k.Name != "monolith" || routes == nil {
+		return ""
+	}
+	for _, e := range routes.Entries {
+		if stage := e.Value.Get("stage"); stage != nil && stage.Text != route.Done.String() {
+			return fmt.Sprintf("route %q is at %s, not %s", e.Key, stage.Text, route.Done)
+		}
+	}
+	return "it answers whatever no route takes"
 }
 
 func (s Section) has(key string) bool {

@@ -42,6 +42,14 @@ func (c *Config) GroupNames() []string {
 	return names
 }
 
+// Mover is the name whose stage moves a route: its group's, or its own.
+func (c *Config) Mover(r *Route) string {
+	if g := c.Group(r.Group); g != nil && g.Stage != 0 {
+		return g.Name
+	}
+	return r.Name
+}
+
 // groupSection is a constant in all but name.
 var groupSection = Section{"groups.NAME", "A group names routes that belong together: they send a client to the same side, and flip in one step.", []Key{
 	{Name: "routes", Type: "list of routes", Required: true, Doc: "Their names. A route is in one group at most."},

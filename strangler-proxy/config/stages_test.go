@@ -54,6 +54,9 @@ func TestGroupsAndCanaries(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, want)
 		}
 	}
+	if a, b := cfg.Mover(cfg.Route("read")), cfg.Mover(cfg.Route("plain")); a != "checkout" || b != "plain" {
+		t.Errorf("moved by %s and %s", a, b)
+	}
 	if g := cfg.Group("checkout"); g == nil || !reflect.DeepEqual(*g, config.Group{Name: "checkout", Routes: []string{"read", "write"}, Split: "orders", Stage: route.Canary(12_50), Line: 8}) {
 		t.Errorf("group: %+v", g)
 	}
@@ -176,4 +179,15 @@ func trimmed(lines []string) string {
 		all = append(all, strings.TrimSpace(line))
 	}
 	return strings.Join(all, "\n  ")
+}
+
+// AC32: the monolith cannot be taken out of the file while a route is not done.
+func TestMonolithStaysUntilAllIsDone(t *testing.T) {
+	t.Parallel()
+	for stage, want := range map[string]string{"canary 5%": `route "a" is at canary 5%, not done`, "done": "whatever no route takes"} {
+		_, err := parse("version: 1\nservices: { s: http://127.0.0.1:9001 }\nroutes:\n  z: { match: /z, to: s, stage: done }\n  a: { match: /a, to: s, stage: "+stage+" }\n", config.Options{})
+		if err == nil || !strings.Contains(err.Error(), `file has no "monolith" (`) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", stage, err)
+		}
+	}
 }

@@ -78,6 +78,30 @@ func (s Stage) String() string {
 	return s.Word()
 }
 
+// usualShares are the shares by which a canary usually grows.
+var usualShares = [...]int{5_00, 25_00, 50_00, Everyone} //nolint:gochecknoglobals // a constant that Go cannot spell
+
+// Next is the usual next step of a migration: from a canary to a greater one, and from
+// all clients to live. After done it is no stage.
+func (s Stage) Next() Stage {
+	switch {
+	case s < Shadow:
+		return Shadow
+	case s == Shadow:
+		return Canary(usualShares[0])
+	case s == Live:
+		return Done
+	case s >= Done:
+		return 0
+	}
+	for _, share := range usualShares {
+		if share > s.Share() {
+			return Canary(share)
+		}
+	}
+	return Live
+}
+
 // MarshalText implements encoding.TextMarshaler.
 func (s Stage) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 

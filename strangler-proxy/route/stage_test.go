@@ -47,6 +47,16 @@ func TestStages(t *testing.T) {
 			t.Errorf("%s as JSON: %s %v %v", s.text, text, err, back)
 		}
 	}
+	var path []string
+	for s := route.Stage(0); ; {
+		if s = s.Next(); s == 0 {
+			break
+		}
+		path = append(path, s.String())
+	}
+	if want := "shadow, canary 5%, canary 25%, canary 50%, canary 100%, live, done"; strings.Join(path, ", ") != want || route.Canary(5_01).Next() != route.Canary(25_00) {
+		t.Errorf("a migration goes %q", path)
+	}
 	var none route.Stage
 	if none.String() != "" || none.Step() != -1 || none.Share() != 0 || json.Unmarshal([]byte(`""`), &none) != nil || none >= route.Monolith {
 		t.Errorf("no stage: %q %d", none, none.Step())
