@@ -29,9 +29,6 @@ type Options struct {
 	Widen bool
 	// Timeouts writes the services' timeouts, which then bound the whole response.
 	Timeouts bool
-
-	// Copies says how many percent of a route's reads are copied at stage shadow; nil means 100.
-	Copies func(r config.Route) float64
 }
 
 // A Difference is something that the proxy does and the HTTPRoutes do not.
@@ -187,8 +184,8 @@ func (e *exporter) planOf(r *config.Route, reads bool) plan {
 	p := plan{service: r.Service, share: r.Stage.Share()}
 	switch {
 	case r.Stage == route.Shadow:
-		if percent := e.copies(r); reads && percent > 0 {
-			p.mirror, p.percent = r.Service, percent
+		if (reads || r.Shadow.Sandbox) && r.Shadow.Percent > 0 {
+			p.mirror, p.percent = r.Service, r.Shadow.Percent
 		}
 	case r.Stage.IsCanary() && !reads && r.Data == route.DataMoved:
 		p.share = route.Everyone
@@ -201,17 +198,10 @@ func (e *exporter) planOf(r *config.Route, reads bool) plan {
 	return p
 }
 
-func (e *exporter) copies(r *config.Route) float64 {
-	if e.opts.Copies == nil {
-		return 100
-	}
-	return e.opts.Copies(*r)
-}
-
 // stageDifferences notes what the stage of an exported route loses.
 func (e *exporter) stageDifferences(r *config.Route) {
 	switch {
-	case r.Stage == route.Shadow:
+	case r.Stage == route.Shadow && r.Shadow.Percent > 0:
 		e.differs(Comparison, "copies go to the service, but nobody compares the answers", r.Name)
 	case r.Stage.IsCanary():
 		e.differs(Sticky, "a canary's client stays on its side here; the weights of an HTTPRoute are drawn for each request", r.Name)

@@ -34,9 +34,6 @@ func TestExport(t *testing.T) {
 	for name, opts := range map[string]gateway.Options{
 		"plain": {Timeouts: true}, "regex": {Regex: true, Namespace: "shop", Gateway: "infra/edge", Name: "routes"}, "widen": {Widen: true},
 	} {
-		opts.Copies = func(r config.Route) float64 {
-			return map[string]float64{"reviews": 12.5, "admin": 50, "silent": 0}[r.Name]
-		}
 		result, err := gateway.Export(parse(t, string(source)), opts)
 		if err != nil {
 			t.Fatal(err)
