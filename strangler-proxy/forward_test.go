@@ -353,10 +353,14 @@ func TestAccessLog(t *testing.T) {
 	for key, want := range map[string]any{
 		"method": "GET", "path": "/s/x", "status": 200.0, "bytes": float64(len(got.text)), "route": "r", "stage": "live",
 		"served_by": "s", "fallback_reason": "", "config_version": 1.0, "request_id": got.Header.Get("X-Request-Id"),
+		"host": r.proxy.Addr().String(), "client": "127.0.0.1", "retries": 0.0,
 	} {
 		if lines[0][key] != want {
 			t.Errorf("%s is %v, want %v", key, lines[0][key], want)
 		}
+	}
+	if strings.Contains(r.log.String(), "secret=1") {
+		t.Error("a query is in the log")
 	}
 	if lines[1]["served_by"] != "monolith" || lines[1]["fallback_reason"] != "status_503" {
 		t.Errorf("fallback line: %v", lines[1])

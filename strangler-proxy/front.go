@@ -2,12 +2,12 @@ package strangler
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/accesslog"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
@@ -23,7 +23,7 @@ type front struct {
 	forward   *upstream.Forwarder
 	learned   *discovery
 	copies    *shadow.Shadow
-	log       *slog.Logger // of requests; nil: none
+	access    *accesslog.Log
 	lastRound atomic.Bool  // each response ends its connection
 	open      atomic.Int64 // requests being served
 	conns     atomic.Int64 // connections of clients, upgraded ones not counted
@@ -47,7 +47,7 @@ func (f *front) begin(x *exchange.Exchange, head *http1.Request) *snapshot {
 
 // name takes from the head what the exchange is known by.
 func name(x *exchange.Exchange, head *http1.Request) {
-	x.Method, x.Path, x.Host = view(head.Method), view(head.Path), view(head.Host)
+	x.Method, x.Path, x.Query, x.Host = view(head.Method), view(head.Path), view(head.Query), view(head.Host)
 	if x.Path == "" {
 		x.Path = "/" // of http://host?query
 	}

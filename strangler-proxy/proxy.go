@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,7 +39,10 @@ type Options struct {
 	LookupEnv  func(string) (string, bool)
 
 	Log       *slog.Logger // nil discards
-	AccessLog bool         // a line in Log for each request
+	AccessLog bool         // a line for each request, in the form and the place that the configuration says
+
+	AccessOut  io.Writer // where lines go that the configuration sends to no file; nil means os.Stderr
+	AccessText bool      // lines are for people if the configuration does not say
 
 	PollEvery      time.Duration // how often the file is looked at; 0 means 500 ms
 	DrainLimit     time.Duration // how long requests may go on after the end of Run's context; 0 means 10 s
@@ -115,13 +119,9 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
 	p.copies = shadow.New(&upstream.Copier{Find: p.side}, shadow.Options{Log: opts.Log})
 	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
-	var access *slog.Logger
-	if opts.AccessLog {
-		access = opts.Log
-	}
 	p.learned = newDiscovery(opts, cfg)
 	p.front = &front{
-		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, log: access,
+		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned,
 	}
 	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
@@ -133,8 +133,12 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		return nil, program.Fail(program.Usage, "mend the files or take tls out of the configuration", "tls: %w", err)
 	}
 	p.keeper = listen.NewKeeper(certificates, opts.Log)
+	if err := p.openAccessLog(cfg); err != nil {
+		return nil, program.Fail(program.Usage, "name a file that can be written in log.path", "%w", err)
+	}
 	p.use(cfg, certificates)
 	if err := p.bind(ctx, cfg); err != nil {
+		_ = p.front.access.Close()
 		return nil, err
 	}
 	p.doors = p.newDoors(p.public, p.frontOf(cfg))
@@ -151,6 +155,7 @@ func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
 // Close gives the addresses back without serving. It is for a Proxy that is not Run.
 func (p *Proxy) Close() {
 	p.public.Close()
+	_ = p.front.access.Close()
 	p.private.Close()
 	p.copies.Close()
 	p.registry.close()
@@ -220,6 +225,7 @@ func (p *Proxy) Reload() error {
 	default:
 		before := p.current.Load()
 		s := p.use(cfg, certificates)
+		p.useAccessLog(cfg)
 		p.opts.Log.Info("configuration taken over", "path", p.opts.ConfigPath, "version", s.version, "hash", hash, "changes", changes(before.config, cfg))
 		if needs := p.needsRestart(cfg); len(needs) > 0 {
 			p.opts.Log.Warn("a part of the configuration takes effect at the next start", "keys", needs)
@@ -234,6 +240,7 @@ func (p *Proxy) Reload() error {
 // Run serves until ctx ends, then lets the requests in flight end, at most for
 // Options.DrainLimit, and returns nil.
 func (p *Proxy) Run(ctx context.Context) error {
+	defer p.writeAccessLog()()
 	defer p.registry.close()
 	defer p.copies.Close()
 	private := &http.Server{

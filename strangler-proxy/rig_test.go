@@ -170,7 +170,7 @@ func startAt(t testing.TB, path string, tune ...func(*strangler.Options)) *rig {
 	r := &rig{t: t, path: path, log: &logBuffer{}}
 	opts := strangler.Options{
 		ConfigPath: path, PollEvery: 50 * time.Millisecond, DrainLimit: 5 * time.Second, AccessLog: true,
-		Log: slog.New(slog.NewJSONHandler(r.log, nil)),
+		Log: slog.New(slog.NewJSONHandler(r.log, nil)), AccessOut: r.log,
 	}
 	for _, f := range tune {
 		f(&opts)

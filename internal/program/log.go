@@ -19,10 +19,7 @@ func Logger(w io.Writer, format, level string) (*slog.Logger, error) {
 	if err := min.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
 		return nil, Fail(Usage, "use debug, info, warn or error", "unknown log level %q", level)
 	}
-	tty := false
-	if f, ok := w.(*os.File); ok {
-		tty = isatty.IsTerminal(f.Fd())
-	}
+	tty := isTerminal(w)
 	switch format {
 	case "text":
 	case "json":
@@ -35,6 +32,16 @@ func Logger(w io.Writer, format, level string) (*slog.Logger, error) {
 		return nil, Fail(Usage, "use text, json or auto", "unknown log format %q", format)
 	}
 	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: min, TimeFormat: time.TimeOnly, NoColor: !tty})), nil
+}
+
+// LogsText reports whether Logger writes lines for people.
+func LogsText(w io.Writer, format string) bool {
+	return format == "text" || format != "json" && isTerminal(w)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }
 
 // Version is what every program prints for --version: the version of the module

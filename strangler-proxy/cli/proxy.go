@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -31,7 +32,7 @@ func (t *tool) proxyCommand() *cobra.Command {
 		Short: "Run the proxy in front of the monolith",
 		Long: "Run the proxy in front of the monolith. It follows its configuration file: a change takes\n" +
 			"effect within a second, without a failed request; a bad file is reported and the last good\n" +
-			"one stays in use. SIGHUP reads the file at once, SIGTERM stops after the requests in flight.\n\n" +
+			"one stays in use. SIGHUP reads the file at once and opens the access log again, SIGTERM stops after the requests in flight.\n\n" +
 			"With --from and --to it runs without a file and sends everything to one place.",
 		Example: "  strangler proxy --config strangler.yaml\n" +
 			"  strangler proxy --from 127.0.0.1:8080 --to http://127.0.0.1:9000",
@@ -45,7 +46,7 @@ func (t *tool) proxyCommand() *cobra.Command {
 	flags.StringVar(&f.admin, "admin", "", "serve health, metrics and status here instead of where the configuration says")
 	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.BoolVar(&f.accessLog, "access-log", true, "log a line for each request")
+	flags.BoolVar(&f.accessLog, "access-log", true, "log a line for each request, as log in the configuration says; false means none")
 	flags.DurationVar(&f.drain, "drain", 10*time.Second, "how long requests in flight may go on after SIGTERM")
 	return cmd
 }
@@ -57,7 +58,7 @@ func (t *tool) runProxy(cmd *cobra.Command, f proxyFlags) error {
 	}
 	opts := strangler.Options{
 		ConfigPath: t.config, Listen: f.listen, Admin: f.admin, LookupEnv: t.lookup,
-		Version: program.Version(t.name), Log: log, AccessLog: f.accessLog, DrainLimit: f.drain,
+		Version: program.Version(t.name), Log: log, AccessLog: f.accessLog, AccessOut: cmd.ErrOrStderr(), AccessText: program.LogsText(cmd.ErrOrStderr(), f.logFormat), DrainLimit: f.drain,
 	}
 	if f.from != "" || f.to != "" {
 		if opts.Config, err = withoutFile(cmd, f); err != nil {
@@ -76,7 +77,7 @@ func (t *tool) runProxy(cmd *cobra.Command, f proxyFlags) error {
 	}
 	t.announce(cmd, p)
 	log.Info("listening", "listen", p.Addr().String(), "admin", p.AdminAddr().String())
-	defer reloadOn(cmd.Context(), hangups, p)()
+	defer reloadOn(cmd.Context(), hangups, p, log)()
 	return p.Run(cmd.Context())
 }
 
@@ -123,7 +124,7 @@ func (t *tool) announce(cmd *cobra.Command, p *strangler.Proxy) {
 	fmt.Fprintf(out, "routes    %d, %d of them away from the monolith (%s)\n", len(st.Routes), live, source)
 }
 
-func reloadOn(ctx context.Context, hangups <-chan os.Signal, p *strangler.Proxy) (stop func()) {
+func reloadOn(ctx context.Context, hangups <-chan os.Signal, p *strangler.Proxy, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -133,6 +134,9 @@ func reloadOn(ctx context.Context, hangups <-chan os.Signal, p *strangler.Proxy)
 			case <-ctx.Done():
 				return
 			case <-hangups:
+				if err := p.ReopenLogs(); err != nil {
+					log.Error("the access log stays where it was", "err", err)
+				}
 				_ = p.Reload() // the proxy logs what is wrong
 			}
 		}

@@ -63,6 +63,7 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 		c.routes(n, groups, cfg, serviceTimeout)
 	}
 	cfg.Discovery = c.discovery(top["discovery"])
+	cfg.AccessLog = c.log(top["log"])
 	c.tests(top["tests"], cfg)
 	if len(c.problems) > 0 {
 		return cfg

@@ -54,6 +54,7 @@ type Config struct {
 	Tests    []Test // in file order
 
 	Discovery discover.Settings
+	AccessLog AccessLog
 
 	shadowWrites *yamldoc.Node // defaults.shadow.writes, while the file is checked
 }
@@ -159,7 +160,7 @@ func Single(address, admin, monolith string) (*Config, error) {
 	}
 	return &Config{
 		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
-		Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings(),
+		Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings(), AccessLog: AccessLog{Format: LogAuto},
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

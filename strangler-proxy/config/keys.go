@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -38,6 +38,7 @@ var (
 		{Name: "routes", Type: "mapping of mapping", Doc: "The routes by name. Their order does not matter."},
 		{Name: "groups", Type: "mapping of mapping", Doc: "Routes that belong together, by the group's name, which is no route's."},
 		{Name: "force", Type: "mapping", Doc: "Who may choose the side of their own requests."},
+		{Name: "log", Type: "mapping", Doc: "The access log, see below."},
 		{Name: "discovery", Type: "mapping", Doc: "What the proxy learns from traffic and remembers, see below."},
 		{Name: "tests", Type: "list of test", Doc: "Requests and who has to answer them, such as `GET /orders/42 X-Beta:yes -> orders or monolith`, see below."},
 	}}

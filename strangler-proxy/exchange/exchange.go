@@ -21,6 +21,7 @@ type Exchange struct {
 	Start         time.Time
 	Method        string
 	Path          string     // as sent
+	Query         string     // as sent, without the question mark
 	Host          string     // as sent
 	Client        netip.Addr // who asks, as far as trusted proxies vouch for it
 	ConfigVersion uint64
@@ -40,6 +41,7 @@ type Exchange struct {
 	Upgraded   bool
 	Retries    int           // attempts beyond the first one at the same side
 	Took       time.Duration // until the end of the response
+	TraceID    string        // of the request's trace; empty if it is not traced
 
 	// ServiceFailed reports that the service was to answer and could not, whoever
 	// answered then: a fallback and a breaker's refusal are the service's failures, too.

@@ -22,6 +22,7 @@ type Template struct {
 	source     string
 	segments   []segment
 	conditions *conditions // nil if there are none
+	secret     bool        // a placeholder stands for one
 }
 
 type segmentKind int
@@ -66,11 +67,16 @@ func ParseTemplate(s string) (Template, error) {
 	if err := checkMethod(method); err != nil {
 		return Template{}, err
 	}
-	segments, err := parseSegments(path)
+	names := map[string]bool{}
+	segments, err := parseSegments(path, names)
 	if err != nil {
 		return Template{}, err
 	}
-	return Template{Method: method, source: strings.Join(fields, " "), segments: segments}, nil
+	t := Template{Method: method, source: strings.Join(fields, " "), segments: segments}
+	for name := range names {
+		t.secret = t.secret || isSecretName(name)
+	}
+	return t, nil
 }
 
 func checkMethod(method string) error {
@@ -85,7 +91,7 @@ func checkMethod(method string) error {
 	return nil
 }
 
-func parseSegments(path string) ([]segment, error) {
+func parseSegments(path string, names map[string]bool) ([]segment, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf(`the path %q must start with "/"`, path)
 	}
@@ -93,7 +99,6 @@ func parseSegments(path string) ([]segment, error) {
 		return nil, fmt.Errorf("the path must end before %q: routes match paths, not queries", path[i])
 	}
 	parts := strings.Split(path[1:], "/")
-	names := map[string]bool{}
 	segments := make([]segment, 0, len(parts))
 	for i, part := range parts {
 		s, err := parseSegment(part, names)
