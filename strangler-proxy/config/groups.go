@@ -74,7 +74,10 @@ func (c *checker) groups(n, routes *yamldoc.Node, cfg *Config) map[string]member
 	}
 	c.named(n, "group", func(e yamldoc.Entry) {
 		what := fmt.Sprintf("group %q", e.Key)
-		if e.Key == route.Default || routes.Get(e.Key) != nil {
+		switch {
+		case e.Key == route.Default:
+			c.add(e.KeyPos, "", "a group cannot be named %q: requests without a route are reported so", e.Key)
+		case routes.Get(e.Key) != nil:
 			c.add(e.KeyPos, "give it another name", "%s has the name of a route", what)
 		}
 		keys, ok := c.section(e.Value, groupSection, what)

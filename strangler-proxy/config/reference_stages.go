@@ -21,8 +21,8 @@ both sides. Once a split keeps a route's data, a request that changes something 
 
 A client is known by its key, the first of ` + "`" + `sticky` + "`" + ` that is there: a header, a cookie of the application, or
 ` + "`" + `auto-cookie` + "`" + `. The last gives a client without a key ` + "`" + `_strangler_id` + "`" + `, 128 random bits (` + "`" + `HttpOnly; SameSite=Lax; Path=/` + "`" + `,
-and ` + "`" + `Secure` + "`" + ` over TLS), on the first answer that depends on it and never again; it ends with the client's session. A
-header that stands there twice counts as missing. Without ` + "`" + `auto-cookie` + "`" + `, clients without a key stay on the monolith.
+and ` + "`" + `Secure` + "`" + ` over TLS), on the first answer that depends on it and never again; it ends with the client's session. A client
+that keeps no cookies is a new one each time. A header that stands there twice counts as missing. Without ` + "`" + `auto-cookie` + "`" + `, clients without a key stay on the monolith.
 
 The key is dealt into one of 10,000 buckets: the first four bytes of SHA-256 over the salt, a zero byte and the key, as
 a big-endian number, modulo 10,000. At ` + "`" + `p` + "`" + ` percent the buckets below ` + "`" + `100·p` + "`" + ` are on the service, so who is on it stays on

@@ -352,6 +352,26 @@ func TestDecideProperties(t *testing.T) {
 	})
 }
 
+// A cookie is found where net/http finds it, whatever else stands in the header.
+func TestCookiesAreThoseOfNetHTTP(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		name := rapid.StringMatching(`[a-z_-]{1,3}`)
+		var pairs []string
+		for range rapid.IntRange(0, 5).Draw(r, "cookies") {
+			pairs = append(pairs, name.Draw(r, "name")+"="+rapid.StringMatching(`[a-zA-Z0-9=/+.-]{1,6}`).Draw(r, "value"))
+		}
+		req := &http.Request{Header: http.Header{"Cookie": {strings.Join(pairs, "; ")}}}
+		wanted := name.Draw(r, "wanted")
+		head := route.Head{Header: req.Header}
+		got, _, found := route.Sticky{{Cookie: wanted}}.Key(&head)
+		want, err := req.Cookie(wanted)
+		if found != (err == nil) || found && got != want.Value {
+			r.Fatalf("%q in %q: %q %v, net/http says %v %v", wanted, req.Header["Cookie"], got, found, want, err)
+		}
+	})
+}
+
 func TestDecideTakesNoMemory(t *testing.T) {
 	for name, c := range map[string]struct {
 		stage route.Stage

@@ -159,6 +159,9 @@ func ParseStage(s string) (Stage, error) {
 			return stage, nil
 		}
 	}
+	if _, err := ParsePercent(s); err == nil {
+		return 0, fmt.Errorf("unknown stage %q: write canary %s", s, s)
+	}
 	return 0, fmt.Errorf("unknown stage %q", s)
 }
 

@@ -66,7 +66,7 @@ func TestStages(t *testing.T) {
 func TestStageErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"": "unknown stage", "liv": "unknown stage", "Live": "unknown stage", " live": "unknown stage", "canary5%": "unknown stage",
+		"": "unknown stage", "liv": "unknown stage", "5%": "write canary 5%", "Live": "unknown stage", " live": "unknown stage", "canary5%": "unknown stage",
 		"live ": "nothing may follow", "done 5%": "nothing may follow", "canary": "for how many clients", "canary ": "for how many clients",
 		"canary 5": "has no %", "canary 5 %": "no percentage", "canary  5%": "no percentage", "canary %": "no percentage", "canary 5,5%": "no percentage",
 		"canary 5.%": "no percentage", "canary .5%": "no percentage", "canary -1%": "no percentage", "canary 1e1%": "no percentage", "canary 5%%": "no percentage",
