@@ -85,6 +85,7 @@ func (f *front) refused(x *exchange.Exchange, r *refusal) {
 func (f *front) finish(s *snapshot, x *exchange.Exchange) {
 	x.Took = time.Since(x.Start)
 	s.live(x.Decision).counters.record(x)
+	s.live(x.Decision).counters.judged.watch(x)
 	f.learned.record(x)
 	f.open.Add(-1)
 	f.logAccess(x)

@@ -42,6 +42,7 @@ type liveRoute struct {
 type routeCounters struct {
 	monolith, service, fallbacks, failed atomic.Uint64
 	metrics                              *routeMetrics
+	judged                               *judged
 }
 
 // A registry keeps the state that outlives a configuration.
@@ -101,6 +102,7 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 		s.routes = append(s.routes, liveRoute{
 			service: services[rt.Service], timeout: rt.Timeout, counters: r.countersOf(rt.Name),
 		})
+		s.routes[len(s.routes)-1].counters.judged.tune(cfg.PromotionOf(&rt))
 	}
 	return s
 }
@@ -142,7 +144,7 @@ func sameBreaker(b *breaker.Breaker, settings *breaker.Settings) bool {
 func (r *registry) countersOf(name string) *routeCounters {
 	c := r.counters[name]
 	if c == nil {
-		c = &routeCounters{metrics: r.metrics.route(name)}
+		c = &routeCounters{metrics: r.metrics.route(name), judged: newJudged()}
 		r.counters[name] = c
 	}
 	return c

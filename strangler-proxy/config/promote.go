@@ -218,6 +218,14 @@ func ratioOf(text string) (float64, error) {
 	return strconv.ParseFloat(text, 64)
 }
 
+// PromotionOf says how a route moves by itself, or with its group; nil means not at all.
+func (c *Config) PromotionOf(r *Route) *promote.Settings {
+	if g := c.Group(r.Group); g != nil && g.Stage != 0 {
+		return g.Promote
+	}
+	return r.Promote
+}
+
 // PromoteText is a promotion in the spelling of the file, with every key.
 func PromoteText(s *promote.Settings) string {
 	r := s.Require
