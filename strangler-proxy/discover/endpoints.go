@@ -44,15 +44,7 @@ func (m *Millis) UnmarshalJSON(text []byte) error {
 func (e Endpoint) Match() string { return e.Method + " " + e.Path }
 
 // Example is a path that the endpoint's template matches.
-func (e Endpoint) Example() string {
-	segments := strings.Split(e.Path, "/")
-	for i, s := range segments {
-		if s == "**" || strings.HasPrefix(s, "{") {
-			segments[i] = "0"
-		}
-	}
-	return strings.Join(segments, "/")
-}
+func (e Endpoint) Example() string { return examplePath(e.Path) }
 
 // Findings are what an Observer has found out.
 type Findings struct {

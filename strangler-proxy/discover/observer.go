@@ -128,5 +128,32 @@ func (o *Observer) all() *tree {
 	return sum
 }
 
+// takeFresh returns what came since the last time, and adds it to what is known.
+func (o *Observer) takeFresh() *tree {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drain()
+	fresh := o.fresh
+	o.known.add(fresh)
+	o.fresh = newTree()
+	return fresh
+}
+
+// copyKnown returns what was known when takeFresh was last called.
+func (o *Observer) copyKnown() *tree {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sum := newTree()
+	sum.add(o.known)
+	return sum
+}
+
+// setKnown replaces what is known.
+func (o *Observer) setKnown(t *tree) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.known = t
+}
+
 // Dropped counts the requests that came too fast to be looked at.
 func (o *Observer) Dropped() uint64 { return o.dropped.Load() }
