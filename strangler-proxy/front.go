@@ -86,7 +86,7 @@ func (f *front) finish(s *snapshot, x *exchange.Exchange) {
 	x.Took = time.Since(x.Start)
 	s.live(x.Decision).counters.record(x)
 	s.live(x.Decision).counters.judged.watch(x)
-	f.learned.record(x)
+	f.learned.record(s.live(x.Decision).counters.calls, x)
 	f.open.Add(-1)
 	f.logAccess(x)
 }

@@ -34,6 +34,7 @@ func (c *http1Conn) outRoom() []byte {
 
 // Begin implements upstream.Client.
 func (c *http1Conn) Begin(res *http1.Response) error {
+	c.front.checkLeaks(&c.x, res)
 	decoded := c.Data(res)
 	c.mu.Lock()
 	c.begun = true

@@ -348,6 +348,7 @@ func copyFields(h http.Header, res *http1.Response) {
 
 // Begin implements upstream.Client.
 func (s *http2Stream) Begin(res *http1.Response) error {
+	s.front.checkLeaks(&s.x, res)
 	h := s.writer.Header()
 	h["Date"], h["Content-Type"] = nil, nil // none is made up
 	copyFields(h, res)

@@ -59,6 +59,9 @@ func (p *Proxy) needsRestart(cfg *config.Config) []string {
 	if !p.doors.fits(p.frontOf(cfg).Limits) {
 		keys = append(keys, "limits (for HTTP/2)")
 	}
+	if cfg.Discovery.StatePath(p.opts.ConfigPath) != p.learned.state {
+		keys = append(keys, "discovery.state")
+	}
 	return keys
 }
 

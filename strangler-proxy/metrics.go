@@ -23,6 +23,7 @@ type metrics struct {
 
 	breakerChanges *prometheus.CounterVec
 	refused        *prometheus.CounterVec
+	leaks          *prometheus.CounterVec
 
 	reloadGood, reloadTime, configVersion prometheus.Gauge
 	configInfo                            *prometheus.GaugeVec
@@ -51,6 +52,9 @@ func newMetrics() *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_fallbacks_refused_total", Help: "Requests answered 503 because fallback.max was reached.",
 		}, []string{"route"}),
+		leaks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_leaks_total", Help: "Responses that named an internal host to clients.",
+		}, []string{"route"}),
 
 		reloadGood:    gauge("strangler_config_last_reload_successful", "1 if the last look at the configuration found it good, else 0."),
 		reloadTime:    gauge("strangler_config_last_reload_success_timestamp_seconds", "When a configuration was last taken over."),
@@ -59,7 +63,7 @@ func newMetrics() *metrics {
 			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
 		}, []string{"hash"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.breakerChanges, m.refused,
+	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.breakerChanges, m.refused, m.leaks,
 		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -92,6 +96,7 @@ type sideMetrics struct {
 
 func (m *metrics) route(name string) *routeMetrics {
 	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name}), refused: m.refused.WithLabelValues(name)}
+	m.leaks.WithLabelValues(name) // shown from the beginning
 	for i, side := range []string{config.MonolithName, "service", config.ProxyName} {
 		for class := range r.sides[i].classes {
 			r.sides[i].classes[class] = m.requests.WithLabelValues(name, side, strconv.Itoa(class+1)+"xx")

@@ -115,15 +115,15 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		return nil, errors.New("strangler: neither Options.ConfigPath nor Options.Config is given")
 	}
 	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
-	p.registry = newRegistry(p.metrics, opts.Log, origin.Options{ConnectTimeout: opts.ConnectTimeout})
-	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
-	p.copies = shadow.New(&upstream.Copier{Find: p.side}, shadow.Options{Log: opts.Log})
-	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
 	p.learned = newDiscovery(opts, cfg)
+	p.registry = newRegistry(p.metrics, p.learned.journal, opts.Log, origin.Options{ConnectTimeout: opts.ConnectTimeout})
+	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
+	p.copies = shadow.New(&copyNoter{&upstream.Copier{Find: p.side}, p.learned.journal}, shadow.Options{Log: opts.Log})
+	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
 	p.front = &front{
 		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned,
 	}
-	p.metrics.registry.MustRegister(newConditions(&p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	p.metrics.registry.MustRegister(newConditions(&p.current), newDiscoveryMetrics(p.learned, &p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
 	}, func() float64 { return float64(p.front.open.Load()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",
@@ -184,6 +184,7 @@ func (p *Proxy) use(cfg *config.Config, certificates *listen.Certificates) *snap
 	if p.doors != nil {
 		p.doors.Use(front)
 	}
+	p.learned.journal.Follow(cfg.Table)
 	p.metrics.loaded(s)
 	return s
 }
@@ -263,7 +264,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 	running.Go(func() { p.watchCertificates(watch) })
 	health := &healthWatch{current: p.current.Load}
 	running.Go(func() { health.run(watch) })
-	running.Go(func() { p.learned.run(watch) })
+	stopLearning := p.learned.start(ctx)
+	defer stopLearning() // after the last request
 	var err error
 	select {
 	case err = <-failed:

@@ -11,6 +11,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/balance"
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
@@ -24,6 +25,7 @@ type snapshot struct {
 	version  uint64
 	loaded   time.Time
 	limits   listen.Limits
+	hosts    *discover.Hosts // of the upstreams
 	monolith *exchange.Target
 	services []*exchange.Target // in file order
 	routes   []liveRoute        // by route.Route.Position
@@ -43,6 +45,7 @@ type routeCounters struct {
 	monolith, service, fallbacks, failed atomic.Uint64
 	metrics                              *routeMetrics
 	judged                               *judged
+	calls                                *discover.Calls
 }
 
 // A registry keeps the state that outlives a configuration.
@@ -51,15 +54,16 @@ type registry struct {
 	targets  map[string]*exchange.Target
 	counters map[string]*routeCounters
 	metrics  *metrics
+	journal  *discover.Journal
 	log      *slog.Logger
 
 	origins map[string]*origin.Origin // by scheme and host
 	connect origin.Options
 }
 
-func newRegistry(m *metrics, log *slog.Logger, connect origin.Options) *registry {
+func newRegistry(m *metrics, journal *discover.Journal, log *slog.Logger, connect origin.Options) *registry {
 	return &registry{
-		targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m, log: log,
+		targets: map[string]*exchange.Target{}, counters: map[string]*routeCounters{}, metrics: m, journal: journal, log: log,
 		origins: map[string]*origin.Origin{}, connect: connect,
 	}
 }
@@ -90,7 +94,7 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 	defer r.mu.Unlock()
 	s := &snapshot{
 		config: cfg, version: version, loaded: time.Now(),
-		monolith: r.target(cfg.Monolith),
+		monolith: r.target(cfg.Monolith), hosts: hostsOf(cfg),
 		fallback: &liveRoute{counters: r.countersOf(route.Default)},
 	}
 	services := map[string]*exchange.Target{}
@@ -144,7 +148,7 @@ func sameBreaker(b *breaker.Breaker, settings *breaker.Settings) bool {
 func (r *registry) countersOf(name string) *routeCounters {
 	c := r.counters[name]
 	if c == nil {
-		c = &routeCounters{metrics: r.metrics.route(name), judged: newJudged()}
+		c = &routeCounters{metrics: r.metrics.route(name), judged: newJudged(), calls: r.journal.Calls(name)}
 		r.counters[name] = c
 	}
 	return c

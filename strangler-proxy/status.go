@@ -29,7 +29,7 @@ func (p *Proxy) Status() admin.Status {
 		Config: p.configStatus(s), Certificates: p.keeper.Status(),
 		Monolith: upstreamStatus(s.config.Monolith),
 		Services: []admin.Upstream{}, Routes: []admin.Route{},
-		Default: counters(s.fallback.counters),
+		Default: counters(s.fallback.counters), BurnDown: p.learned.journal.BurnDown(),
 	}
 	for i, u := range s.config.Services {
 		service := upstreamStatus(u)

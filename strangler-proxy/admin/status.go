@@ -6,6 +6,7 @@ package admin
 import (
 	"time"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 )
@@ -27,6 +28,7 @@ type Status struct {
 	Services []Upstream `json:"services"`
 	Routes   []Route    `json:"routes"`
 	Default  Counters   `json:"default"` // requests without a route
+	BurnDown BurnDown   `json:"burndown"`
 	Next     []string   `json:"next_steps"`
 }
 
@@ -76,6 +78,9 @@ type Route struct {
 	Counters
 	Copies *shadow.Stats `json:"copies,omitempty"` // of a route with a service
 }
+
+// BurnDown says how much of the monolith's work services do; its series are in GET /discover.
+type BurnDown = discover.BurnDown
 
 // Counters count requests since the proxy started.
 type Counters struct {

@@ -14,6 +14,7 @@ import (
 
 // A Copy is a request as it goes to a side a second time.
 type Copy struct {
+	Route  string
 	Side   string // Monolith or a service's name
 	Method string
 	Head   []byte // with the empty line; says the length of Body

@@ -46,7 +46,7 @@ func (t *Ticket) ask(side string, head, body []byte) (answer Answer, failed fail
 	buffer := s.buffers.get(leastBuffer)
 	release = func() { s.buffers.put(buffer) }
 	begun := time.Now()
-	answer, err := s.asker.Ask(ctx, Copy{Side: side, Method: t.method, Head: head, Body: body, Limit: t.route.Settings.MaxBody, Buffer: buffer})
+	answer, err := s.asker.Ask(ctx, Copy{Route: t.route.Name, Side: side, Method: t.method, Head: head, Body: body, Limit: t.route.Settings.MaxBody, Buffer: buffer})
 	if answer.Took == 0 {
 		answer.Took = time.Since(begun)
 	}
