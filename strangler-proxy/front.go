@@ -13,6 +13,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
+	"github.com/stranglerfig/toolkit/strangler-proxy/trace"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
@@ -24,9 +25,10 @@ type front struct {
 	learned   *discovery
 	copies    *shadow.Shadow
 	access    *accesslog.Log
-	lastRound atomic.Bool  // each response ends its connection
-	open      atomic.Int64 // requests being served
-	conns     atomic.Int64 // connections of clients, upgraded ones not counted
+	tracer    *trace.Tracer // nil: none
+	lastRound atomic.Bool   // each response ends its connection
+	open      atomic.Int64  // requests being served
+	conns     atomic.Int64  // connections of clients, upgraded ones not counted
 }
 
 // A refusal answers a request that is never forwarded.
@@ -55,6 +57,9 @@ func name(x *exchange.Exchange, head *http1.Request) {
 
 // decide says who shall be asked, or why nobody is.
 func (f *front) decide(s *snapshot, x *exchange.Exchange, head *http1.Request) *refusal {
+	if f.tracer != nil {
+		f.trace(x, head)
+	}
 	if limit := s.limits.Body; limit > 0 && head.ContentLength > limit {
 		return &refusal{http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than is taken here"}
 	}
@@ -88,6 +93,9 @@ func (f *front) finish(s *snapshot, x *exchange.Exchange) {
 	s.live(x.Decision).counters.judged.watch(x)
 	f.learned.record(s.live(x.Decision).counters.calls, x)
 	f.open.Add(-1)
+	if x.Trace != nil {
+		x.Trace.End(x)
+	}
 	f.logAccess(x)
 }
 

@@ -38,7 +38,11 @@ func appendForwarded(dst []byte, o *forwarded.Origin, x *exchange.Exchange) []by
 	if o.Host != "" {
 		dst = http1.AppendField(dst, "X-Forwarded-Host", o.Host)
 	}
-	return http1.AppendField(dst, "X-Forwarded-Proto", o.Proto)
+	dst = http1.AppendField(dst, "X-Forwarded-Proto", o.Proto)
+	if x.Trace != nil {
+		dst = x.Trace.AppendHeader(dst)
+	}
+	return dst
 }
 
 // appendMarks appends the lines that say on a response who made it.

@@ -62,6 +62,9 @@ func (p *Proxy) needsRestart(cfg *config.Config) []string {
 	if cfg.Discovery.StatePath(p.opts.ConfigPath) != p.learned.state {
 		keys = append(keys, "discovery.state")
 	}
+	if p.tracing != cfg.Tracing {
+		keys = append(keys, "tracing")
+	}
 	return keys
 }
 

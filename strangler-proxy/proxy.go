@@ -89,6 +89,7 @@ type Proxy struct {
 	keeper   *listen.Keeper
 	copies   *shadow.Shadow
 	learned  *discovery
+	tracing  config.Tracing // as it was at the start
 	started  time.Time
 	stopping atomic.Bool
 
@@ -133,12 +134,17 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		return nil, program.Fail(program.Usage, "mend the files or take tls out of the configuration", "tls: %w", err)
 	}
 	p.keeper = listen.NewKeeper(certificates, opts.Log)
+	if err := p.openTracer(ctx, cfg); err != nil {
+		return nil, program.Fail(program.Usage, "mend tracing.otlp", "%w", err)
+	}
 	if err := p.openAccessLog(cfg); err != nil {
+		p.front.tracer.Close()
 		return nil, program.Fail(program.Usage, "name a file that can be written in log.path", "%w", err)
 	}
 	p.use(cfg, certificates)
 	if err := p.bind(ctx, cfg); err != nil {
 		_ = p.front.access.Close()
+		p.front.tracer.Close()
 		return nil, err
 	}
 	p.doors = p.newDoors(p.public, p.frontOf(cfg))
@@ -156,6 +162,7 @@ func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
 func (p *Proxy) Close() {
 	p.public.Close()
 	_ = p.front.access.Close()
+	p.front.tracer.Close()
 	p.private.Close()
 	p.copies.Close()
 	p.registry.close()
@@ -242,6 +249,7 @@ func (p *Proxy) Reload() error {
 // Options.DrainLimit, and returns nil.
 func (p *Proxy) Run(ctx context.Context) error {
 	defer p.writeAccessLog()()
+	defer p.front.tracer.Close()
 	defer p.registry.close()
 	defer p.copies.Close()
 	private := &http.Server{

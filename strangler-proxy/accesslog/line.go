@@ -16,7 +16,7 @@ func (l *Log) appendJSON(b []byte, x *exchange.Exchange, query bool) []byte {
 	b = append(b, `","level":"INFO","msg":"request","method":`...)
 	b = appendQuoted(b, x.Method)
 	b = append(b, `,"path":`...)
-	b = appendQuoted(b, l.shownPath(x))
+	b = appendQuoted(b, ShownPath(x, l.secrets))
 	if query {
 		b = append(b, `,"query":`...)
 		b = appendQuoted(b, l.shownQuery(x.Query))
@@ -69,7 +69,7 @@ func (l *Log) appendText(b []byte, x *exchange.Exchange, query bool) []byte {
 	b = append(b, ' ')
 	b = appendWord(b, x.Method)
 	b = append(b, ' ')
-	target := l.shownPath(x)
+	target := ShownPath(x, l.secrets)
 	if query && x.Query != "" {
 		target += "?" + l.shownQuery(x.Query)
 	}

@@ -4,15 +4,16 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/compare/differ"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 )
 
 // hidden stands for a secret.
 const hidden = "(secret)"
 
-// shownPath is the path of x without secrets. Where its route says by a placeholder
+// ShownPath is the path of x without secrets. Where its route says by a placeholder
 // such as {token} that the path holds one, it is the route's template.
-func (l *Log) shownPath(x *exchange.Exchange) string {
+func ShownPath(x *exchange.Exchange, secrets *differ.Redactor) string {
 	if r := x.Decision.Route; r != nil && r.Match.HoldsSecret() {
 		return r.Match.Path()
 	}
@@ -21,23 +22,23 @@ func (l *Log) shownPath(x *exchange.Exchange) string {
 	}
 	segments := strings.Split(x.Path, "/")
 	for i, s := range segments {
-		segments[i] = l.withoutSecrets(s, ";") // as in /cart;jsessionid=…
+		segments[i] = withoutSecrets(s, ";", secrets) // as in /cart;jsessionid=…
 	}
 	return strings.Join(segments, "/")
 }
 
 // shownQuery is a query without the values of parameters whose names say that they
 // are secrets.
-func (l *Log) shownQuery(query string) string { return l.withoutSecrets(query, "&") }
+func (l *Log) shownQuery(query string) string { return withoutSecrets(query, "&", l.secrets) }
 
-func (l *Log) withoutSecrets(text, separator string) string {
+func withoutSecrets(text, separator string, secrets *differ.Redactor) string {
 	if strings.IndexByte(text, '=') < 0 {
 		return text
 	}
 	pairs := strings.Split(text, separator)
 	for i, pair := range pairs {
 		name, value, _ := strings.Cut(pair, "=")
-		if value != "" && l.secrets.Secret(decoded(name)) {
+		if value != "" && secrets.Secret(decoded(name)) {
 			pairs[i] = name + "=" + hidden
 		}
 	}

@@ -21,6 +21,7 @@ type Proxy interface {
 	Reload() error // reads the configuration again; the error says why it was rejected
 	Discovery() discover.Report
 	Copier
+	Tracer
 }
 
 // Routes returns the handler of the admin listener.
@@ -32,13 +33,14 @@ func Routes(p Proxy, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, p.Status()) })
 	mux.HandleFunc("GET /discover", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, p.Discovery()) })
 	mux.HandleFunc("GET /routes/{name}/mismatches", func(w http.ResponseWriter, r *http.Request) { mismatches(w, r, p) })
+	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, r *http.Request) { traces(w, r, p) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) { reload(w, r, p) })
 	return guard(mux)
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/routes/NAME/mismatches\n/metrics\nPOST /-/reload")
+	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/routes/NAME/mismatches\n/traces\n/metrics\nPOST /-/reload")
 }
 
 func ready(w http.ResponseWriter, p Proxy) {

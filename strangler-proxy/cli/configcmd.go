@@ -147,7 +147,7 @@ func effective(cfg *config.Config) map[string]any {
 		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
 		"admin":     map[string]any{"listen": cfg.Admin},
 		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
-		"discovery": discoveryValue(cfg), "log": logValue(cfg), "services": services,
+		"discovery": discoveryValue(cfg), "log": logValue(cfg), "tracing": tracingValue(cfg), "services": services,
 		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),
 		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
 	}
@@ -183,7 +183,7 @@ func effectiveYAML(cfg *config.Config) string {
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
 	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
-	fmt.Fprintf(&b, "discovery: %s\nlog: %s\n", cfg.DiscoveryText(), cfg.LogText())
+	fmt.Fprintf(&b, "discovery: %s\nlog: %s\ntracing: %s\n", cfg.DiscoveryText(), cfg.LogText(), cfg.TracingText())
 	fmt.Fprint(&b, "services:\n")
 	for _, s := range cfg.Services {
 		fmt.Fprintf(&b, "  %s: { url: [%s], timeout: %s", s.Name, strings.Join(texts(s), ", "), s.Timeout)

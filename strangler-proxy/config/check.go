@@ -64,6 +64,7 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	}
 	cfg.Discovery = c.discovery(top["discovery"])
 	cfg.AccessLog = c.log(top["log"])
+	cfg.Tracing = c.tracing(top["tracing"])
 	c.tests(top["tests"], cfg)
 	if len(c.problems) > 0 {
 		return cfg

@@ -55,6 +55,7 @@ type Config struct {
 
 	Discovery discover.Settings
 	AccessLog AccessLog
+	Tracing   Tracing
 
 	shadowWrites *yamldoc.Node // defaults.shadow.writes, while the file is checked
 }

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, tracingSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -39,6 +39,7 @@ var (
 		{Name: "groups", Type: "mapping of mapping", Doc: "Routes that belong together, by the group's name, which is no route's."},
 		{Name: "force", Type: "mapping", Doc: "Who may choose the side of their own requests."},
 		{Name: "log", Type: "mapping", Doc: "The access log, see below."},
+		{Name: "tracing", Type: "mapping or off", Default: "off", Doc: "Traces of requests, see below."},
 		{Name: "discovery", Type: "mapping", Doc: "What the proxy learns from traffic and remembers, see below."},
 		{Name: "tests", Type: "list of test", Doc: "Requests and who has to answer them, such as `GET /orders/42 X-Beta:yes -> orders or monolith`, see below."},
 	}}

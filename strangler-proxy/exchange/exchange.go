@@ -42,10 +42,19 @@ type Exchange struct {
 	Retries    int           // attempts beyond the first one at the same side
 	Took       time.Duration // until the end of the response
 	TraceID    string        // of the request's trace; empty if it is not traced
+	Trace      Trace         // nil if it is not traced
 
 	// ServiceFailed reports that the service was to answer and could not, whoever
 	// answered then: a fallback and a breaker's refusal are the service's failures, too.
 	ServiceFailed bool
+}
+
+// A Trace follows an exchange. The goroutine that serves the request uses it, until End.
+type Trace interface {
+	AppendHeader(dst []byte) []byte                 // the line that hands the trace on
+	Attempt(target, instance string, fallback bool) // begins to ask an instance
+	EndAttempt(status int, reason string)           // it answered, or did not for a reason
+	End(x *Exchange)                                // nothing more happens
 }
 
 // A Plan says whom to ask, in which order.
