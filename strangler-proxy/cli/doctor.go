@@ -26,32 +26,55 @@ type finding struct {
 }
 
 func (t *tool) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var cookie, path string
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what is missing on this machine",
-		Long:  "Look for what the toolkit needs and say how to get what is missing. Exit code 1 when something\nneeded is missing.",
-		Args:  exactly(),
+		Long: "Look for what the toolkit needs and say how to get what is missing. Exit code 1 when something\n" +
+			"needed is missing.\n\n" +
+			"With --cookie it asks the monolith and a service for the same page, with that cookie and without,\n" +
+			"and says who takes it for a session: a service that does not would log clients out. It only reads,\n" +
+			"and the cookie appears in no output.",
+		Example: "  strangler doctor\n  STRANGLER_COOKIE='sid=…' strangler doctor --path /api/account   # not in the list of processes",
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings := t.examine(cmd)
-			bad := 0
-			for _, f := range findings {
-				if !f.OK && !f.Optional {
-					bad++
-				}
+			if path != "" && cookie == "" {
+				return program.Fail(program.Usage, "add --cookie 'sid=…'", "--path is only for --cookie")
 			}
-			if t.json() {
-				if err := printJSON(cmd, map[string]any{"schema": 1, "ok": bad == 0, "checks": findings}); err != nil {
+			if cookie != "" {
+				findings, err := t.examineCookie(cmd, cookie, path)
+				if err != nil {
 					return err
 				}
-			} else {
-				printFindings(cmd, findings)
+				return t.report(cmd, findings, "the cookie is not good at %d of 2 places")
 			}
-			if bad > 0 {
-				return program.Fail(program.Differs, "", "%s missing", count(bad, "thing"))
-			}
-			return nil
+			return t.report(cmd, t.examine(cmd), "missing here: %d of what is needed")
 		},
 	}
+	cmd.Flags().StringVar(&cookie, "cookie", "", "a session's cookie, to try at the monolith and at a service")
+	cmd.Flags().StringVar(&path, "path", "", "the page to ask for with the cookie, instead of that of the first route")
+	return cmd
+}
+
+// report prints findings. Its error says how many are bad, and is of that kind.
+func (t *tool) report(cmd *cobra.Command, findings []finding, bad string) error {
+	n := 0
+	for _, f := range findings {
+		if !f.OK && !f.Optional {
+			n++
+		}
+	}
+	if t.json() {
+		if err := printJSON(cmd, map[string]any{"schema": 1, "ok": n == 0, "checks": findings}); err != nil {
+			return err
+		}
+	} else {
+		printFindings(cmd, findings)
+	}
+	if n > 0 {
+		return program.Fail(program.Differs, "", bad, n)
+	}
+	return nil
 }
 
 func printFindings(cmd *cobra.Command, findings []finding) {
