@@ -19,7 +19,7 @@ func Logger(w io.Writer, format, level string) (*slog.Logger, error) {
 	if err := min.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
 		return nil, Fail(Usage, "use debug, info, warn or error", "unknown log level %q", level)
 	}
-	tty := isTerminal(w)
+	tty := IsTerminal(w)
 	switch format {
 	case "text":
 	case "json":
@@ -36,10 +36,11 @@ func Logger(w io.Writer, format, level string) (*slog.Logger, error) {
 
 // LogsText reports whether Logger writes lines for people.
 func LogsText(w io.Writer, format string) bool {
-	return format == "text" || format != "json" && isTerminal(w)
+	return format == "text" || format != "json" && IsTerminal(w)
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal reports whether a person reads what is written to w.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -20,7 +21,11 @@ func printJSON(cmd *cobra.Command, v any) error {
 
 // table prints rows under a header, in columns.
 func table(cmd *cobra.Command, header []string, rows [][]string) error {
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	return writeTable(cmd.OutOrStdout(), header, rows)
+}
+
+func writeTable(out io.Writer, header []string, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{header}, rows...) {
 		fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
 	}
@@ -28,13 +33,15 @@ func table(cmd *cobra.Command, header []string, rows [][]string) error {
 }
 
 // steps prints the next sensible commands.
-func steps(cmd *cobra.Command, commands []string) {
+func steps(cmd *cobra.Command, commands []string) { writeSteps(cmd.OutOrStdout(), commands) }
+
+func writeSteps(out io.Writer, commands []string) {
 	for i, c := range commands {
 		lead := "next: "
 		if i > 0 {
 			lead = "      "
 		}
-		fmt.Fprintln(cmd.OutOrStdout(), lead+c)
+		fmt.Fprintln(out, lead+c)
 	}
 }
 

@@ -80,41 +80,75 @@ func (t *tool) askToFollow(cmd *cobra.Command, hash string) proxyState {
 	return proxyState{"active", fmt.Sprintf("The proxy at %s follows (configuration %d).", address, now.Version)}
 }
 
+type statusFlags struct {
+	admin    string
+	watch    bool
+	interval time.Duration
+	exitCode bool
+}
+
 func (t *tool) statusCommand() *cobra.Command {
-	var address string
+	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what a running proxy does",
-		Long:  "Ask a running proxy for its configuration, its routes and who answered their requests since it\nstarted. Exit code 1 when its configuration file is rejected, 3 when no proxy answers.",
-		Args:  exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			at := address
-			if at == "" {
-				at = t.adminAddress()
-			}
-			var st admin.Status
-			if err := call(cmd.Context(), http.MethodGet, at, "/status", &st); err != nil {
-				return program.Fail(program.Unreachable, "start it with "+t.command("proxy")+", or name its admin address with --admin", "no proxy answers at %s: %w", at, err)
-			}
-			if t.json() {
-				if err := printJSON(cmd, st); err != nil {
-					return err
-				}
-			} else if err := printStatus(cmd, st); err != nil {
-				return err
-			}
-			if st.Config.State == "rejected" {
-				return program.Fail(program.Differs, "the last good configuration stays in use", "%s is rejected", st.Config.Path)
-			}
-			return nil
-		},
+		Long: "Ask a running proxy for its configuration, its routes and who answered their requests since it\n" +
+			"started. Exit code 1 when its configuration file is rejected, 3 when no proxy answers.\n\n" +
+			"With --watch it goes on until Ctrl-C, which is exit code 0: on a terminal in place, elsewhere a line\n" +
+			"each time, with -o json a line of JSON. It waits for a proxy that goes away and comes back.",
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.status(cmd, f) },
 	}
-	cmd.Flags().StringVar(&address, "admin", "", "the proxy's admin address, instead of the one in the configuration")
+	cmd.Flags().StringVar(&f.admin, "admin", "", "the proxy's admin address, instead of the one in the configuration")
+	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "show it again and again")
+	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "how often, with --watch")
+	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit with 1 also when a breaker is not closed, an instance is left out or the proxy stops")
 	return cmd
 }
 
-func printStatus(cmd *cobra.Command, st admin.Status) error {
-	out := cmd.OutOrStdout()
+func (t *tool) status(cmd *cobra.Command, f statusFlags) error {
+	at := f.admin
+	if at == "" {
+		at = t.adminAddress()
+	}
+	if f.watch {
+		return t.watch(cmd, at, f)
+	}
+	var st admin.Status
+	if err := t.ask(cmd, at, "/status", &st); err != nil {
+		return err
+	}
+	if t.json() {
+		if err := printJSON(cmd, st); err != nil {
+			return err
+		}
+	} else if err := printStatus(cmd.OutOrStdout(), st); err != nil {
+		return err
+	}
+	if st.Config.State == "rejected" {
+		return program.Fail(program.Differs, "the last good configuration stays in use", "%s is rejected", st.Config.Path)
+	}
+	if f.exitCode {
+		return checkWell(st)
+	}
+	return nil
+}
+
+func (t *tool) watch(cmd *cobra.Command, at string, f statusFlags) error {
+	const least = 100 * time.Millisecond
+	switch {
+	case f.exitCode:
+		return program.Fail(program.Usage, "leave one of them out", "--watch and --exit-code exclude each other")
+	case f.interval < least:
+		return program.Fail(program.Usage, "e.g. --interval 1s", "--interval %s is less than %s", f.interval, least)
+	}
+	term, _ := t.lookup("TERM")
+	w := watch{tool: t, cmd: cmd, address: at, interval: f.interval}
+	w.screen = !t.json() && term != "dumb" && program.IsTerminal(cmd.OutOrStdout())
+	return w.run(cmd.Context())
+}
+
+func printStatus(out io.Writer, st admin.Status) error {
 	fmt.Fprintf(out, "proxy     http://%s -> %s\n", st.Listen, strings.Join(st.Monolith.URLs, ", "))
 	source := "without a file"
 	if st.Config.Path != "" {
@@ -136,12 +170,29 @@ func printStatus(cmd *cobra.Command, st admin.Status) error {
 		rows = append(rows, append([]string{r.Name, r.Match, r.Stage}, figures(r.Counters)...))
 	}
 	rows = append(rows, append([]string{"(no route)", "", "monolith"}, figures(st.Default)...))
-	if err := table(cmd, []string{"ROUTE", "MATCH", "STAGE", "MONOLITH", "SERVICE", "FALLBACKS", "FAILED"}, rows); err != nil {
+	if err := writeTable(out, []string{"ROUTE", "MATCH", "STAGE", "MONOLITH", "SERVICE", "FALLBACKS", "FAILED"}, rows); err != nil {
 		return err
 	}
 	printCopies(out, st.Routes)
-	steps(cmd, st.Next)
+	printBurnDown(out, st.BurnDown)
+	writeSteps(out, st.Next)
 	return nil
+}
+
+// printBurnDown says how far the migration is.
+func printBurnDown(out io.Writer, b admin.BurnDown) {
+	if b.Endpoints == 0 {
+		return
+	}
+	fmt.Fprintf(out, "moved     %d of %s (%.0f %%), %d of %s of the last 24 hours (%.0f %%)\n",
+		b.EndpointsMoved, count(b.Endpoints, "endpoint"), 100*b.EndpointsShare, b.RequestsMoved, counted(b.Requests, "request"), 100*b.RequestsShare)
+}
+
+func counted(n uint64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func figures(c admin.Counters) []string {
