@@ -78,7 +78,7 @@ var goOn = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 func (c *http1Conn) waitFor(b *wire.Buffer, limit time.Duration) error {
 	c.reading.Set(wire.Now().Add(limit))
 	err := c.fill(b)
-	c.reading.Clear()
+	c.noLongerReading()
 	switch {
 	case err == nil:
 		return nil
@@ -88,6 +88,14 @@ func (c *http1Conn) waitFor(b *wire.Buffer, limit time.Duration) error {
 		return fmt.Errorf("%w: %w", upstream.ErrClient, errStall)
 	}
 	return upstream.ErrGone
+}
+
+// noLongerReading ends the time that the client has to send. If that was over at the
+// same moment, what came has won.
+func (c *http1Conn) noLongerReading() {
+	if c.reading.Clear() {
+		c.reading.Await()
+	}
 }
 
 // ReadBody implements upstream.Client.
@@ -122,8 +130,9 @@ func (c *http1Conn) awaitBody() error {
 	if !c.goesOn() && c.rest.Len() == 0 {
 		_ = c.conn.SetReadDeadline(time.Now().Add(limitExpect))
 		err := c.fill(&c.rest)
-		if !c.stopped.Load() {
-			_ = c.conn.SetReadDeadline(time.Time{})
+		_ = c.conn.SetReadDeadline(time.Time{})
+		if c.stopped.Load() {
+			_ = c.conn.SetReadDeadline(wire.Past) // StopBody came between
 		}
 		if err == nil {
 			return nil

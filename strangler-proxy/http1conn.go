@@ -23,6 +23,7 @@ import (
 type http1Conn struct {
 	front *front
 	conn  net.Conn
+	outer net.Conn // to be closed; conn, or what counts it
 	peer  forwarded.Peer
 
 	limits listen.Limits // of the present request
@@ -56,6 +57,7 @@ type http1Conn struct {
 	untilClose bool       // the response goes until the close
 	sentAll    bool       // the client has sent the whole request
 	lingers    bool       // the client may still be sending when the connection ends
+	abrupt     bool       // the end must not look orderly
 }
 
 // The phases of a connection.
@@ -66,7 +68,12 @@ const (
 )
 
 func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
-	c := &http1Conn{front: f, conn: conn, peer: p}
+	c := &http1Conn{front: f, conn: conn, outer: conn, peer: p}
+	if counted, ok := conn.(*listen.Conn); ok {
+		tcp, read := counted.Unwrap()
+		c.conn, conn = tcp, tcp
+		c.in.Filled(copy(c.in.Room(), read))
+	}
 	c.call.Client, c.call.Exchange, c.call.Head = c, &c.x, &c.req
 	c.call.Drop = http1.FromRequest
 	c.call.Init()
@@ -201,7 +208,11 @@ func (c *http1Conn) step(raw bool) need {
 			}
 			return needsMore
 		}
-		c.reading.Clear()
+		if c.reading.Clear() {
+			c.reading.Await()
+			c.stalled.Store(false)
+			_ = c.conn.SetReadDeadline(time.Time{}) // the head came at the last moment
+		}
 		if raw && !c.allHere() {
 			return needsConn
 		}
@@ -239,7 +250,10 @@ func (c *http1Conn) close() {
 	c.in.Drop()
 	c.rest.Drop()
 	wire.Return(c.out)
-	c.conn.Close()
+	if c.abrupt {
+		wire.Reset(c.conn)
+	}
+	c.outer.Close()
 }
 
 // endIdle ends the connection if no request is under way, from any goroutine.
@@ -365,8 +379,8 @@ func (c *http1Conn) answerError(err error) {
 			c.x.Failure = "client_gone"
 		}
 		c.closing = true
-		if tcp, ok := c.conn.(*net.TCPConn); ok && c.untilClose {
-			_ = tcp.SetLinger(0) // an orderly end would look like the end of the response
+		if c.untilClose {
+			c.abrupt = true // an orderly end would look like the end of the response
 		}
 	case errors.Is(err, upstream.ErrGone):
 		c.x.Failure, c.x.Status = "client_gone", 499

@@ -77,8 +77,7 @@ func (c *http1Conn) Write(p []byte) error {
 		_, err = c.vector.WriteTo(c.conn)
 		c.out = c.out[:0]
 	}
-	c.writing.Clear()
-	return err
+	return c.wrote(err)
 }
 
 // Flush implements upstream.Client.
@@ -88,8 +87,16 @@ func (c *http1Conn) Flush() error {
 	}
 	c.writing.Set(wire.Now().Add(c.limits.StallTimeout))
 	_, err := c.conn.Write(c.out)
-	c.writing.Clear()
 	c.out = c.out[:0]
+	return c.wrote(err)
+}
+
+// wrote ends the time that the client has to take something.
+func (c *http1Conn) wrote(err error) error {
+	if c.writing.Clear() {
+		c.writing.Await()
+		return upstream.ErrGone
+	}
 	return err
 }
 

@@ -104,7 +104,7 @@ func (o *Origin) Kept(look bool) *Conn {
 		o.idle[n-1] = nil
 		o.idle = o.idle[:n-1]
 		o.mu.Unlock()
-		if look && wire.Ended(c.Conn) {
+		if (look || c.doubtful) && wire.Ended(c.Conn) {
 			c.Close()
 			continue
 		}
@@ -141,6 +141,7 @@ type Conn struct {
 	origin   *Origin
 	question question
 	used     bool // it has served a request before
+	doubtful bool // bytes may follow that nobody asked for
 	since    wire.Instant
 }
 
@@ -168,9 +169,11 @@ func (c *Conn) Fill() error {
 }
 
 // Keep takes a connection back whose response was read to the end. Bytes that nobody
-// asked for end it.
-func (c *Conn) Keep() {
+// asked for end it. After a response that is doubtful, because applications are known to
+// send a body where none may be, it is looked for them again before the next request.
+func (c *Conn) Keep(doubtful bool) {
 	o := c.origin
+	c.doubtful = doubtful
 	if !c.In.Release() {
 		c.Close()
 		return

@@ -86,7 +86,7 @@ func (c *Call) connect(a attempt) (*origin.Conn, error) {
 	}
 	c.mu.Unlock()
 	conn, err := a.origin.Dial(ctx)
-	c.limit.Clear()
+	c.pause()
 	c.mu.Lock()
 	c.stop = nil
 	over := c.over
@@ -226,7 +226,7 @@ func (c *Call) discard(a answer) {
 		a.conn.Close()
 		return
 	}
-	a.conn.Keep()
+	a.conn.Keep(false)
 }
 
 // skim reads a small rest of a body.

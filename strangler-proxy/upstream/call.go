@@ -113,7 +113,7 @@ func (c *Call) Cancel(cause error) {
 	if c.stop != nil {
 		c.stop()
 	}
-	pumps := c.pumps
+	pumps := c.pumps && !c.body.ended.Load()
 	c.mu.Unlock()
 	if pumps {
 		c.Client.StopBody()
@@ -152,15 +152,23 @@ func (c *Call) resume(timeout time.Duration) {
 }
 
 // pause stops the upstream's time while the client keeps us waiting.
-func (c *Call) pause() { c.limit.Clear() }
+func (c *Call) pause() {
+	if c.limit.Clear() {
+		c.limit.Await()
+	}
+}
 
 // answered ends the time in which the response has to begin. It reports false if that
 // was over.
 func (c *Call) answered() bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.began = true
-	return !c.limit.Clear() && c.over == nil
+	rang, over := c.limit.Clear(), c.over
+	c.mu.Unlock()
+	if rang {
+		c.limit.Await() // it must not break another attempt
+	}
+	return !rang && over == nil
 }
 
 // leave ends the waiting for a connection, which from then on nobody breaks.

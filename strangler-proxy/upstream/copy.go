@@ -61,7 +61,7 @@ func copyOver(ctx context.Context, conn *origin.Conn, c *shadow.Copy) (shadow.An
 	answer := shadow.Answer{Body: c.Buffer[:0]}
 	whole, err := copyExchange(conn, c, &r, &answer)
 	if over() && err == nil && whole && r.KeepAlive {
-		conn.Keep()
+		conn.Keep(true)
 		return answer, nil
 	}
 	conn.Close()

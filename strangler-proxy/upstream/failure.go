@@ -85,8 +85,8 @@ func (c *Call) fail(err error, sent bool) *Failure {
 	cause := c.cause()
 	wrong := c.body.wrong()
 	switch {
-	case errors.Is(cause, errTooSlow):
-		f.Reason, f.Timeout, f.Err = "timeout", true, cause
+	case errors.Is(cause, errTooSlow), errors.Is(err, errTooSlow):
+		f.Reason, f.Timeout, f.Err = "timeout", true, errTooSlow
 	case errors.Is(cause, ErrGone), errors.Is(cause, ErrStopped):
 		f.Reason, f.Err = "client_gone", cause
 	case wrong != nil:

@@ -36,7 +36,7 @@ func (c *Call) relay(a answer) error {
 	c.stopPump(a.pump)
 	switch {
 	case err == nil && keepAlive && ended && c.cause() == nil:
-		conn.Keep()
+		conn.Keep(r.Framing == http1.NoBody)
 	default:
 		conn.Close()
 	}

@@ -16,6 +16,7 @@ type Alarm struct {
 	armed atomic.Int64 // when the timer fires; 0: it does not run
 	mu    sync.Mutex   // guards the timer
 	timer *time.Timer
+	rings sync.Mutex // held while the function runs
 }
 
 // rung marks an alarm that went off.
@@ -34,8 +35,15 @@ func (a *Alarm) Set(at Instant) {
 }
 
 // Clear puts the alarm off. It reports whether it went off before; the function may
-// then still be running.
+// then still be running, or even be about to: see Await.
 func (a *Alarm) Clear() (wentOff bool) { return a.at.Swap(0) == rung }
+
+// Await waits until the function of an alarm that went off has done its work. Its caller
+// must hold nothing that the function waits for.
+func (a *Alarm) Await() {
+	a.rings.Lock()
+	a.rings.Unlock() //nolint:staticcheck // this is all there is to wait for
+}
 
 // Stop clears the alarm and its timer, for good.
 func (a *Alarm) Stop() {
@@ -76,12 +84,14 @@ func (a *Alarm) look() {
 	case at > int64(Now()):
 		a.arm()
 		return
-	case !a.at.CompareAndSwap(at, rung):
-		a.look()
+	}
+	a.rings.Lock()
+	defer a.rings.Unlock()
+	if !a.at.CompareAndSwap(at, rung) {
+		a.arm() // for what it was set to meanwhile
 		return
 	}
-	again := a.ring()
-	if again != 0 && a.at.CompareAndSwap(rung, int64(again)) {
+	if again := a.ring(); again != 0 && a.at.CompareAndSwap(rung, int64(again)) {
 		a.arm()
 	}
 }

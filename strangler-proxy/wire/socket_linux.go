@@ -35,14 +35,7 @@ func Ended(conn net.Conn) bool {
 // onSocket calls f with the socket below conn. It reports false if there is none or it
 // is closed.
 func onSocket(conn net.Conn, f func(fd uintptr)) bool {
-	for {
-		inner, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
-			break
-		}
-		conn = inner.NetConn()
-	}
-	socket, ok := conn.(syscall.Conn)
+	socket, ok := innermost(conn).(syscall.Conn)
 	if !ok {
 		return false
 	}

@@ -3,7 +3,10 @@
 // at a socket that take nothing from it. It knows no HTTP.
 package wire
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 // start is where Instants are counted from.
 var start = time.Now()
@@ -19,3 +22,24 @@ func (i Instant) Add(d time.Duration) Instant { return i + Instant(d) }
 
 // Past is a deadline that ends every wait of a net.Conn at once.
 var Past = time.Unix(1, 0)
+
+// Reset closes a connection in a way that the other side cannot take for an orderly
+// end, also with TLS.
+func Reset(conn net.Conn) {
+	conn = innermost(conn)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// innermost is the connection below TLS and other layers.
+func innermost(conn net.Conn) net.Conn {
+	for {
+		inner, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = inner.NetConn()
+	}
+}
