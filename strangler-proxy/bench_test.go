@@ -22,8 +22,12 @@ func BenchmarkForward(b *testing.B) {
 		fmt.Fprintf(&routes, "  r%d: { match: \"GET /resource%d/{id}\", to: s, stage: live }\n", i, i)
 	}
 	many := start(b, oneRoute(m, m, "live")+routes.String(), quiet)
+	logged := start(b, oneRoute(m, m, "live"), func(o *strangler.Options) { o.AccessOut = io.Discard })
+	traced := start(b, "tracing: {}\n"+oneRoute(m, m, "live"), quiet)
+	sampled := start(b, "tracing: { sample: 5% }\n"+oneRoute(m, m, "live"), quiet)
 	for _, target := range []struct{ name, url string }{
 		{"direct", m + "/s/x"}, {"monolith", r.url("/other")}, {"service", r.url("/s/x")}, {"500routes", many.url("/resource250/7")},
+		{"logged", logged.url("/s/x")}, {"traced", traced.url("/s/x")}, {"sampled", sampled.url("/s/x")},
 	} {
 		b.Run(target.name, func(b *testing.B) {
 			b.ReportAllocs()

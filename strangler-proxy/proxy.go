@@ -232,8 +232,8 @@ func (p *Proxy) Reload() error {
 		p.opts.Log.Info("configuration is good again", "path", p.opts.ConfigPath, "hash", hash)
 	default:
 		before := p.current.Load()
+		p.useAccessLog(cfg) // before the first request of the new configuration
 		s := p.use(cfg, certificates)
-		p.useAccessLog(cfg)
 		p.opts.Log.Info("configuration taken over", "path", p.opts.ConfigPath, "version", s.version, "hash", hash, "changes", changes(before.config, cfg))
 		if needs := p.needsRestart(cfg); len(needs) > 0 {
 			p.opts.Log.Warn("a part of the configuration takes effect at the next start", "keys", needs)

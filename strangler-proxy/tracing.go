@@ -16,6 +16,9 @@ import (
 func (p *Proxy) openTracer(ctx context.Context, cfg *config.Config) error {
 	var err error
 	p.tracing = cfg.Tracing
+	if cfg.Tracing.Problem != "" {
+		p.opts.Log.Warn("traces stay in memory and go to no collector", "problem", cfg.Tracing.Problem)
+	}
 	p.front.tracer, err = trace.New(ctx, cfg.Tracing, trace.Options{Version: strings.TrimSpace(p.opts.Version), Log: p.opts.Log})
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type Tracing struct {
 	OTLP   string // url of a collector; may be empty
 	Sample int    // of the traces that begin here, in hundredths of a percent
 	Memory int    // requests
+
+	// Problem says why the collector that the environment names is not used.
+	Problem string
 }
 
 const (
@@ -37,11 +40,11 @@ func (c *checker) tracing(n *yamldoc.Node) Tracing {
 		if endpoint == "" {
 			return Tracing{}
 		}
-		text, reason := collector(strings.TrimSuffix(endpoint, "/") + "/v1/traces")
-		if reason != "" {
-			c.add(yamldoc.Pos{Line: 1, Column: 1}, "write tracing: off to do without", "environment variable %s: %s", endpointVariable, reason)
+		var reason string
+		if s.OTLP, reason = collector(strings.TrimSuffix(endpoint, "/") + "/v1/traces"); reason != "" {
+			// The variable may be meant for other programs: the file is good without it.
+			s.Problem = "environment variable " + endpointVariable + ": " + reason
 		}
-		s.OTLP = text
 		return s
 	}
 	if n.Kind != yamldoc.Map && (n.Text == "off" || n.Text == "false") {

@@ -15,6 +15,7 @@ type converter struct {
 	root     *Node
 	anchors  map[string]*Node
 	problems []Problem
+	tooLarge bool
 }
 
 func (c *converter) position(n ast.Node) Pos {
@@ -166,7 +167,8 @@ func (c *converter) colonText(list *ast.SequenceNode, item ast.Node) *Node {
 func (c *converter) sized(at ast.Node, n *Node, added int) *Node {
 	n.size += added
 	if n.size > limitNodes {
-		if len(c.problems) < 10 {
+		if !c.tooLarge { // what holds this is too large, too
+			c.tooLarge = true
 			c.problem(at, "the aliases make this too large")
 		}
 		return &Node{Pos: n.Pos, size: 1}
