@@ -142,6 +142,9 @@ func parseIn(name string, source []byte, whole, piece int) (*Document, error) {
 	return d, nil
 }
 
+// Source is the file's bytes. They are not to be changed.
+func (d *Document) Source() []byte { return d.source }
+
 // text is the source as the YAML parser shall see it: without byte order mark and
 // with plain line ends. Lines and columns are the same in both.
 func (d *Document) text() []byte {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ErrChanged reports that the file on disk is no longer the one that was read.
@@ -54,7 +55,7 @@ func Replace(path string, before, after []byte) error {
 		// A rename would not mind, but the owner's wish is clear.
 		return fmt.Errorf("%s: %w: the file is read-only", path, os.ErrPermission)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
+	temp, err := os.CreateTemp(filepath.Dir(target), tempPattern(target))
 	if err != nil {
 		return fmt.Errorf("write beside %s: %w", target, err)
 	}
@@ -75,6 +76,23 @@ func Replace(path string, before, after []byte) error {
 		return err
 	}
 	return syncFolder(filepath.Dir(target))
+}
+
+// tempPattern names the files that Replace writes before the rename.
+func tempPattern(target string) string { return "." + filepath.Base(target) + ".*.new" }
+
+// sweep removes what writers that were killed have left. The caller holds the lock, so
+// nobody is at work on any of them.
+func sweep(target string) {
+	folder, name := escapeGlob(filepath.Dir(target)), escapeGlob(filepath.Base(target))
+	left, _ := filepath.Glob(filepath.Join(folder, "."+name+".*.new"))
+	for _, path := range left {
+		_ = os.Remove(path) // the next one tries again
+	}
+}
+
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 func write(f *os.File, data []byte, mode os.FileMode) error {
@@ -113,6 +131,7 @@ func Update(path string, edit func(before []byte) (after []byte, err error)) err
 		return err
 	}
 	defer unlock()
+	sweep(target)
 	before, err := ReadFile(path)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func onlyEntry(m *Node, key string) (Entry, bool) {
 
 // spellings are the ways to write value, the one like the old value first.
 func spellings(value string, quote byte) []string {
-	double := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	double := doubleQuoted(value)
 	switch quote {
 	case '"':
 		return []string{double}
@@ -64,6 +64,29 @@ func spellings(value string, quote byte) []string {
 		return []string{"'" + strings.ReplaceAll(value, "'", "''") + "'", double}
 	}
 	return []string{value, double}
+}
+
+// doubleQuoted is value in double quotes, on one line and in visible characters.
+func doubleQuoted(value string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range value {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x20 || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xFEFF:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // extent finds the bytes of an entry's value and the quote it is written with.
