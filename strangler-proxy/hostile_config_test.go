@@ -43,7 +43,7 @@ func TestSetStageOnWhatCannotBeChanged(t *testing.T) {
 		"read-only": "is read-only", "dangling": "no such file", "missing": "no such file", "folder": "is a directory",
 		"huge": "larger than", "pipe": "not a regular file",
 	} {
-		_, err := config.SetStage(at(name), "a", "live", false, config.Options{})
+		err := setStage(at(name), "a", "live")
 		if program.Code(err) != program.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: code %d, %v", name, program.Code(err), err)
 		}
@@ -55,12 +55,12 @@ func TestSetStageOnWhatCannotBeChanged(t *testing.T) {
 		t.Errorf("a proxy from a pipe: %v", err)
 	}
 	must(os.WriteFile(at("steering"), []byte("version: 1\x1b[2J\n"), 0o600))
-	if _, err := config.SetStage(at("steering"), "a", "live", false, config.Options{}); err == nil || strings.ContainsRune(err.Error(), 0x1b) {
+	if err := setStage(at("steering"), "a", "live"); err == nil || strings.ContainsRune(err.Error(), 0x1b) {
 		t.Errorf("escape codes go to the terminal: %q", err)
 	}
 	var problems *yamldoc.ProblemsError
 	must(os.WriteFile(at("empty"), nil, 0o600))
-	if _, err := config.SetStage(at("empty"), "a", "live", false, config.Options{}); !errors.As(err, &problems) {
+	if err := setStage(at("empty"), "a", "live"); !errors.As(err, &problems) {
 		t.Errorf("empty: %v", err)
 	}
 }

@@ -90,6 +90,7 @@ type Proxy struct {
 	copies   *shadow.Shadow
 	learned  *discovery
 	tracing  config.Tracing // as it was at the start
+	scribe   *scribe
 	started  time.Time
 	stopping atomic.Bool
 
@@ -141,6 +142,8 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 		p.front.tracer.Close()
 		return nil, program.Fail(program.Usage, "name a file that can be written in log.path", "%w", err)
 	}
+	p.scribe = newScribe(opts, cfg)
+	p.metrics.registry.MustRegister(p.panicGauge())
 	p.use(cfg, certificates)
 	if err := p.bind(ctx, cfg); err != nil {
 		_ = p.front.access.Close()
@@ -234,6 +237,7 @@ func (p *Proxy) Reload() error {
 		before := p.current.Load()
 		p.useAccessLog(cfg) // before the first request of the new configuration
 		s := p.use(cfg, certificates)
+		p.scribe.notice()
 		p.opts.Log.Info("configuration taken over", "path", p.opts.ConfigPath, "version", s.version, "hash", hash, "changes", changes(before.config, cfg))
 		if needs := p.needsRestart(cfg); len(needs) > 0 {
 			p.opts.Log.Warn("a part of the configuration takes effect at the next start", "keys", needs)
@@ -270,6 +274,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 		running.Go(func() { w.run(watch) })
 	}
 	running.Go(func() { p.watchCertificates(watch) })
+	if p.opts.ConfigPath != "" {
+		running.Go(func() { p.scribe.run(watch, func() *config.Config { return p.current.Load().config }) })
+	}
 	health := &healthWatch{current: p.current.Load}
 	running.Go(func() { health.run(watch) })
 	stopLearning := p.learned.start(ctx)

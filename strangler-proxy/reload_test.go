@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
-	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 )
 
 func TestReloadFollowsEveryWayOfWriting(t *testing.T) {
@@ -275,7 +274,7 @@ func flipUnderLoad(t testing.TB, r *rig, flips int, atLeast int64) flipResult {
 		version := r.status().Config.Version
 		due := atLeast * int64(result.flips+1) / int64(flips+1)
 		await(t, "requests between flips", func() bool { return sent.Load() >= due })
-		if _, err := config.SetStage(r.path, "r", []string{"live", "monolith"}[result.flips%2], false, config.Options{}); err != nil {
+		if err := setStage(r.path, "r", []string{"live", "monolith"}[result.flips%2]); err != nil {
 			t.Fatal(err)
 		}
 		r.awaitVersion(version)

@@ -23,6 +23,7 @@ import (
 
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 )
 
 // An echo is an upstream that says what it was asked, and counts.
@@ -335,4 +336,16 @@ func newRawLoop(t testing.TB, response string) string {
 		}
 	})
 	return s.url()
+}
+
+// setStage is an edit of one route at the path.
+func setStage(path, name, stage string) error {
+	_, err := config.Edit(path, config.EditOptions{}, func(d *config.Draft) error {
+		to, err := config.ParseStage(stage)
+		if err != nil {
+			return err
+		}
+		return d.SetStage(name, to)
+	})
+	return err
 }

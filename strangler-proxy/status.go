@@ -26,7 +26,7 @@ func (p *Proxy) Status() admin.Status {
 		Schema: 1, Version: p.opts.Version, Started: p.started,
 		Listen: p.Addr().String(), Admin: p.AdminAddr().String(),
 		Draining: p.stopping.Load(), InFlight: p.front.open.Load(),
-		Config: p.configStatus(s), Certificates: p.keeper.Status(),
+		Panic: s.config.Panic, Config: p.configStatus(s), Certificates: p.keeper.Status(),
 		Monolith: upstreamStatus(s.config.Monolith),
 		Services: []admin.Upstream{}, Routes: []admin.Route{},
 		Default: counters(s.fallback.counters), BurnDown: p.learned.journal.BurnDown(),
@@ -42,7 +42,7 @@ func (p *Proxy) Status() admin.Status {
 			Counters: counters(s.routes[i].counters), Copies: p.copiesOf(r.Name),
 		})
 	}
-	st.Next = next(st)
+	st.Next = next(st, s.config)
 	return st
 }
 
@@ -78,19 +78,22 @@ func counters(c *routeCounters) admin.Counters {
 }
 
 // next names the sensible commands in this state.
-func next(st admin.Status) []string {
+func next(st admin.Status, cfg *config.Config) []string {
 	steps := []string{}
 	if st.Config.State == "rejected" {
 		return append(steps, "strangler config check --config "+st.Config.Path)
+	}
+	if st.Panic != "" {
+		return append(steps, "strangler route panic --end --config "+st.Config.Path)
 	}
 	for _, r := range st.Routes {
 		switch {
 		case r.Copies != nil && r.Copies.Mismatched > 0:
 			steps = append(steps, fmt.Sprintf("strangler route mismatches %s --config %s", r.Name, st.Config.Path))
 		case r.Fallbacks > 0 && r.Stage == "live":
-			steps = append(steps, fmt.Sprintf("strangler route set %s monolith --config %s", r.Name, st.Config.Path))
+			steps = append(steps, fmt.Sprintf("strangler route set %s monolith --config %s", cfg.Mover(cfg.Route(r.Name)), st.Config.Path))
 		case r.Stage == "monolith" && r.To != "":
-			steps = append(steps, fmt.Sprintf("strangler route set %s live --config %s", r.Name, st.Config.Path))
+			steps = append(steps, fmt.Sprintf("strangler route set %s %s --config %s", cfg.Mover(cfg.Route(r.Name)), cfg.Forward(cfg.Route(r.Name)), st.Config.Path))
 		}
 		if len(steps) == 3 {
 			break

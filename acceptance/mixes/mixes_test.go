@@ -20,6 +20,7 @@ const (
 monolith: %s
 services:
   recommendations: %s
+guard: off
 routes:
   product-recommendations:
     match: GET /api/products/{id}/recommendations

@@ -181,6 +181,7 @@ const shopConfig = `version: 1
 monolith: http://%s
 services:
   recommendations: http://%s
+guard: off
 routes:
   product-recommendations: { match: "GET /api/products/{id}/recommendations", to: recommendations, stage: monolith }
 `

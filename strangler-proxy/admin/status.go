@@ -20,6 +20,7 @@ type Status struct {
 	Admin    string    `json:"admin"`
 	Draining bool      `json:"draining"`
 	InFlight int64     `json:"in_flight"`
+	Panic    string    `json:"panic,omitempty"` // why every route is on the monolith for now
 	Config   Config    `json:"config"`
 
 	Certificates []listen.CertificateStatus `json:"certificates,omitempty"` // that clients are shown

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -24,7 +25,8 @@ type Entry struct {
 	Actor   string    `json:"actor"` // cli:USER, token:NAME, file, or auto:WHY
 	Action  string    `json:"action,omitempty"`
 	Route   string    `json:"route,omitempty"`
-	Group   string    `json:"group,omitempty"` // whose stage it is; Route then is empty
+	Group   string    `json:"group,omitempty"`  // whose stage it is; Route then is empty
+	Routes  []string  `json:"routes,omitempty"` // of the group
 	From    string    `json:"from"`
 	To      string    `json:"to"`
 	Reason  string    `json:"reason"`
@@ -33,6 +35,12 @@ type Entry struct {
 	NewHash string    `json:"new_config_hash"`
 	Prev    string    `json:"prev,omitempty"` // SHA-256 of the line before; of all before in the first line that has it
 	Hash    string    `json:"hash,omitempty"` // SHA-256 of this line without this field
+}
+
+// About reports whether the entry is about a route or group: itself, or the group that
+// had its stage.
+func (e Entry) About(name string) bool {
+	return e.Route == name || e.Group == name || slices.Contains(e.Routes, name)
 }
 
 // The actions. A line without one is a move.

@@ -40,25 +40,31 @@ func Read(path string) (History, error) {
 	}
 }
 
-// Of keeps the entries about a route, or about the group that sets its stage.
+// Of keeps the entries about a route or a group, see Entry.About.
 func (h History) Of(name string) History {
 	var some History
 	for _, e := range h {
-		if e.Route == name || e.Group == name {
+		if e.About(name) {
 			some = append(some, e)
 		}
 	}
 	return some
 }
 
-// Stage is the stage of the route or group after its newest entry that has one.
-func (h History) Stage(name string) (stage string, known bool) {
-	for i := len(h) - 1; i >= 0; i-- {
-		if e := h[i]; (e.Route == name || e.Group == name) && e.To != "" {
-			return e.To, true
+// Stages are the stages of routes and groups after their newest entries that have one.
+func (h History) Stages() map[string]string {
+	stages := map[string]string{}
+	for _, e := range h {
+		if e.To == "" {
+			continue
+		}
+		for _, name := range append([]string{e.Route, e.Group}, e.Routes...) {
+			if name != "" {
+				stages[name] = e.To
+			}
 		}
 	}
-	return "", false
+	return stages
 }
 
 // Automatic reports whether the entry's change was made by the proxy itself.
@@ -82,7 +88,7 @@ func (h History) Frozen(name string) (why Entry, frozen bool) {
 // there: the time of its newest entry of either kind. The zero time if there is none.
 func (h History) Since(name string) (last Entry, known bool) {
 	for i := len(h) - 1; i >= 0; i-- {
-		if e := h[i]; (e.Route == name || e.Group == name) && (e.Action == Move || e.Action == Rollback || e.Action == Confirm) {
+		if e := h[i]; e.About(name) && (e.Action == Move || e.Action == Rollback || e.Action == Confirm) {
 			return e, true
 		}
 	}
@@ -126,4 +132,18 @@ func (h History) Before(name, now string, order func(stage string) (place int, o
 		return "", false
 	}
 	return way[len(way)-1].stage, true
+}
+
+// Panic returns the entry that sent every route to the monolith, or nil if none did or
+// it is over.
+func (h History) Panic() *Entry {
+	for i := len(h) - 1; i >= 0; i-- {
+		switch h[i].Action {
+		case Panicked:
+			return &h[i]
+		case Calmed:
+			return nil
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 
@@ -115,13 +116,14 @@ func TestStageAndSince(t *testing.T) {
 	t.Parallel()
 	h := moved("monolith", "shadow", "live")
 	h = append(h, audit.Entry{Actor: "cli:x", Action: audit.Pause, Route: "r"})
-	if stage, known := h.Stage("r"); stage != "live" || !known {
-		t.Errorf("%q %v", stage, known)
+	h = append(h, audit.Entry{Actor: "cli:x", Group: "g", Routes: []string{"a", "b"}, To: "shadow"})
+	if got, want := h.Stages(), map[string]string{"r": "live", "other": "done", "g": "shadow", "a": "shadow", "b": "shadow"}; !maps.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 	if since, known := h.Since("r"); since.To != "live" || !known {
 		t.Errorf("%+v %v", since, known)
 	}
-	if _, known := h.Stage("unknown"); known {
-		t.Error("a stage out of nowhere")
+	if h.Of("a")[0].Group != "g" || len(h.Of("unknown")) != 0 {
+		t.Error("a group's entry is about its routes")
 	}
 }

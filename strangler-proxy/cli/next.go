@@ -8,7 +8,7 @@ import (
 // nextMove is the command by which a route, or the group that it moves with, would
 // sensibly go on; none for a route without a service and for one that has arrived.
 func (t *tool) nextMove(cfg *config.Config, r *config.Route) []string {
-	next := nextStage(r.Stage)
+	next := nextStage(cfg, r)
 	if r.Service == "" || next == 0 {
 		return []string{}
 	}
@@ -17,12 +17,12 @@ func (t *tool) nextMove(cfg *config.Config, r *config.Route) []string {
 
 // nextStage is where a route may go now. What is live is done only after some quiet
 // time, so nobody is told to hurry: the step shown is the way back.
-func nextStage(s route.Stage) route.Stage {
+func nextStage(cfg *config.Config, r *config.Route) route.Stage {
 	switch {
-	case s <= route.Monolith:
-		return route.Live
-	case s == route.Live:
+	case r.Stage <= route.Monolith:
+		return cfg.Forward(r)
+	case r.Stage == route.Live:
 		return route.Monolith
 	}
-	return s.Next()
+	return r.Stage.Next()
 }

@@ -15,6 +15,7 @@ import (
 func (t *tool) routeCommand() *cobra.Command {
 	cmd := newGroup("route", "Show, explain and move routes")
 	cmd.AddCommand(t.routeList(), t.routeShow(), t.routeSet(), t.routeExplain(), t.routeTest(), t.routeDiscover(), t.routeDeletable(), t.routeMismatches())
+	cmd.AddCommand(t.routeRollback(), t.routePanic())
 	return cmd
 }
 

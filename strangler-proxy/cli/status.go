@@ -155,6 +155,9 @@ func printStatus(out io.Writer, st admin.Status) error {
 		source = st.Config.Path
 	}
 	fmt.Fprintf(out, "config    %s, version %d, %s\n", source, st.Config.Version, st.Config.State)
+	if st.Panic != "" {
+		fmt.Fprintf(out, "panic     every route but those at done is on the monolith: %s\n", printable(st.Panic))
+	}
 	for _, e := range st.Config.Errors {
 		fmt.Fprintf(out, "          %s\n", e)
 	}

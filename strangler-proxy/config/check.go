@@ -30,6 +30,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 
 func (c *checker) config(root *yamldoc.Node) *Config {
 	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings()}
+	cfg.Guard = defaultGuard()
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
 		return cfg
@@ -45,6 +46,12 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	c.listen(top, cfg)
 	if n := top["admin"]; n != nil {
 		c.admin(n, cfg)
+	}
+	if n := top["guard"]; n != nil {
+		cfg.Guard = c.guard(n)
+	}
+	if n := top["panic"]; n != nil {
+		cfg.Panic = c.panic(n)
 	}
 	serviceTimeout := c.defaults(top["defaults"], cfg)
 	if n := top["monolith"]; n != nil {
@@ -336,5 +343,5 @@ func (c *checker) compile(cfg *Config) {
 		c.add(yamldoc.Pos{Line: 1, Column: 1}, "", "%v", err)
 		return
 	}
-	cfg.Table = table.With(route.Policy{Force: c.forced})
+	cfg.Table = table.With(route.Policy{Panic: cfg.Panic != "", Force: c.forced})
 }

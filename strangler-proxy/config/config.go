@@ -42,6 +42,7 @@ type Config struct {
 	Admin    string
 	Front    listen.Settings // how clients connect
 	Trusted  forwarded.Trust // the proxies in front of this one
+	Panic    string          // why every route is on the monolith for now; empty: none is because of it
 	Monolith Upstream
 	Services []Upstream // in file order
 	Fallback Fallback
@@ -49,6 +50,7 @@ type Config struct {
 	Groups   []Group // in file order
 	Sticky   route.Sticky
 	Force    Force
+	Guard    Guard
 	Shadow   shadow.Settings // of every side, and of routes that say nothing else
 	Table    *route.Table
 	Tests    []Test // in file order
@@ -161,7 +163,7 @@ func Single(address, admin, monolith string) (*Config, error) {
 	}
 	return &Config{
 		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
-		Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings(), AccessLog: AccessLog{Format: LogAuto},
+		Sticky: defaultSticky(), Guard: defaultGuard(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings(), AccessLog: AccessLog{Format: LogAuto},
 		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
 	}, nil
 }

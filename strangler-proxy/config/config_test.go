@@ -161,54 +161,6 @@ func TestUnsetVariablesMayBeAllowed(t *testing.T) {
 	}
 }
 
-func TestSetStage(t *testing.T) {
-	t.Parallel()
-	const before = "version: 1\nmonolith: ${NOT_SET_HERE}\nservices: {s: http://127.0.0.1:9001}\nroutes:\n  a: { match: /a, to: s, stage: monolith } # é\n  b: { match: /b, stage: monolith }\n"
-	path := filepath.Join(t.TempDir(), "strangler.yaml")
-	reset := func() {
-		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	content := func() string {
-		source, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(source)
-	}
-	reset()
-	change, err := config.SetStage(path, "a", "live", true, config.Options{})
-	if err != nil || content() != before || change.After != "  a: { match: /a, to: s, stage: live } # é" || change.Line != 5 {
-		t.Errorf("dry run: %v %+v", err, change)
-	}
-	change, err = config.SetStage(path, "a", "live", false, config.Options{})
-	if want := strings.Replace(before, "to: s, stage: monolith", "to: s, stage: live", 1); err != nil || content() != want || !change.Changed() {
-		t.Errorf("set: %v %+v\n%s", err, change, content())
-	}
-	if change.NewHash != config.HashOf([]byte(content())) || change.OldHash != config.HashOf([]byte(before)) {
-		t.Errorf("hashes: %+v", change)
-	}
-	if change, err = config.SetStage(path, "a", "live", false, config.Options{}); err != nil || change.Changed() {
-		t.Errorf("again: %v %+v", err, change)
-	}
-	reset()
-	for _, bad := range [][3]string{
-		{"aa", "live", `no route "aa"; did you mean "a"?`},
-		{"a", "liv", `did you mean "live"?`},
-		{"a", "canary 5", `"5" has no %: write canary 5%`},
-		{"a", "Canary 5%", `did you mean "canary"?`},
-		{"a", "canary", "for how many clients"},
-		{"b", "canary 5%", "has no service"},
-		{"b", "live", "has no service"},
-		{"a", "live now", "nothing may follow"},
-	} {
-		if _, err := config.SetStage(path, bad[0], bad[1], false, config.Options{}); err == nil || !strings.Contains(err.Error(), bad[2]) || content() != before {
-			t.Errorf("%v: %v", bad, err)
-		}
-	}
-}
-
 func TestIsLoopback(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]bool{

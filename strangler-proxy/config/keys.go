@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, tracingSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, tracingSection, guardSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -32,11 +32,13 @@ var (
 		{Name: "limits", Type: "mapping", Doc: "What a client may cost, see below."},
 		{Name: "trusted_proxies", Type: "list of texts", Default: "nobody", Doc: "Addresses and prefixes, such as `10.0.0.0/8`, of proxies in front of this one. From them, and from nobody else, `X-Forwarded-For`, `-Host` and `-Proto` are believed and passed on; `Forwarded` is read where there is no `X-Forwarded-For`."},
 		{Name: "admin", Type: "mapping", Doc: "The admin listener, see below."},
+		{Name: "panic", Type: "text or boolean", Doc: "Why every route is on the monolith for now, whatever its stage; only those at `done` stay. `strangler route panic --reason WHY` writes the line, `--end` takes it out. Variables are not replaced in it."},
 		{Name: "monolith", Type: "url or mapping", Required: true, Doc: "Who answers whatever no route has taken over."},
 		{Name: "services", Type: "mapping of url or mapping", Doc: "The extracted services by name. `monolith` and `proxy` are not free as names."},
 		{Name: "defaults", Type: "mapping", Doc: "What holds for every route that says nothing else."},
 		{Name: "routes", Type: "mapping of mapping", Doc: "The routes by name. Their order does not matter."},
 		{Name: "groups", Type: "mapping of mapping", Doc: "Routes that belong together, by the group's name, which is no route's."},
+		{Name: "guard", Type: "mapping or off", Default: "on", Doc: "What has to be shown before a route goes forward, see below."},
 		{Name: "force", Type: "mapping", Doc: "Who may choose the side of their own requests."},
 		{Name: "log", Type: "mapping", Doc: "The access log, see below."},
 		{Name: "tracing", Type: "mapping or off", Default: "off", Doc: "Traces of requests, see below."},

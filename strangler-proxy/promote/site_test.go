@@ -116,11 +116,17 @@ func (f *file) change(ctx context.Context, hash string, e audit.Entry) error {
 		if now, _ := f.read(); hash != "" && now.Hash != hash {
 			return nil, fmt.Errorf("%w: it is %s", promote.ErrStale, now.Hash)
 		}
-		done, err := config.SetStage(f.path, "r", e.To, false, config.Options{})
+		done, err := config.Edit(f.path, config.EditOptions{}, func(d *config.Draft) error {
+			to, err := config.ParseStage(e.To)
+			if err != nil {
+				return err
+			}
+			return d.SetStage("r", to)
+		})
 		if err != nil {
 			return nil, err
 		}
-		e.Time, e.Route, e.From, e.OldHash, e.NewHash = time.Now(), "r", done.From.String(), done.OldHash, done.NewHash
+		e.Time, e.Route, e.From, e.OldHash, e.NewHash = time.Now(), "r", done.Changes[0].From.String(), done.Before.Hash, done.After.Hash
 		return []audit.Entry{e}, nil
 	})
 }
