@@ -26,8 +26,13 @@ func BenchmarkForward(b *testing.B) {
 	traced := start(b, "tracing: {}\n"+oneRoute(m, m, "live"), quiet)
 	sampled := start(b, "tracing: { sample: 5% }\n"+oneRoute(m, m, "live"), quiet)
 	for _, target := range []struct{ name, url string }{
-		{"direct", m + "/s/x"}, {"monolith", r.url("/other")}, {"service", r.url("/s/x")}, {"500routes", many.url("/resource250/7")},
-		{"logged", logged.url("/s/x")}, {"traced", traced.url("/s/x")}, {"sampled", sampled.url("/s/x")},
+		{"direct", m + "/s/x"},
+		{"monolith", r.url("/other")},
+		{"service", r.url("/s/x")},
+		{"500routes", many.url("/resource250/7")},
+		{"logged", logged.url("/s/x")},
+		{"traced", traced.url("/s/x")},
+		{"sampled", sampled.url("/s/x")},
 	} {
 		b.Run(target.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -43,7 +43,8 @@ func (c *checker) tracing(n *yamldoc.Node) Tracing {
 		var reason string
 		if s.OTLP, reason = collector(strings.TrimSuffix(endpoint, "/") + "/v1/traces"); reason != "" {
 			// The variable may be meant for other programs: the file is good without it.
-			s.Problem = "environment variable " + endpointVariable + ": " + reason
+			// And it may hold a secret: it is not shown.
+			s.Problem = "environment variable " + endpointVariable + " holds no url of a collector such as http://127.0.0.1:4318"
 		}
 		return s
 	}
