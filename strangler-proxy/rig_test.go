@@ -318,10 +318,11 @@ func impatient(monolith, service string) string {
 // newRawLoop is an upstream that answers every request without a body with response,
 // at the least cost, and returns its url.
 func newRawLoop(t testing.TB, response string) string {
+	answer := []byte(response)
 	s := newRaw(t, func(conn net.Conn, in *bufio.Reader, _ string) {
 		_ = conn.SetDeadline(time.Time{})
 		for {
-			if _, err := io.WriteString(conn, response); err != nil {
+			if _, err := conn.Write(answer); err != nil {
 				return
 			}
 			for { // the next head
