@@ -19,7 +19,7 @@ var shadowKeys = []Key{
 	{Name: "percent", Type: "number or percentage", Default: "100", Doc: "Share of the requests that are copied, of those that may be."},
 	{Name: "max_body", Type: "size", Default: "256KiB", Doc: "A request or an answer with a larger body is not copied. It reaches the client untouched."},
 	{Name: "max_inflight", Type: "number", Default: "64", Doc: "Copies that a side is asked at a time."},
-	{Name: "queue", Type: "number", Default: "256", Doc: "Copies to a side that wait. What is beyond is dropped and counted. All bodies that are kept for a side take at most `queue` times `defaults.shadow.max_body`."},
+	{Name: "queue", Type: "number", Default: "256", Doc: "Copies to a side that wait. What is beyond is dropped and counted. All bodies that are kept for a side take at most `queue` times `defaults.shadow.max_body`, or times 16 KiB if that is more."},
 	{Name: "max_rps", Type: "number", Default: "no limit", Doc: "Copies a second to a side."},
 	{Name: "timeout", Type: "duration", Default: "5s", Doc: "How long an answer to a copy may take, to its last byte."},
 	{Name: "baseline_percent", Type: "number or percentage", Default: "0", Doc: "Share of the copies after which the monolith is asked once more. Where it differs from itself, the sides may differ, too. A value above `0` also asks it again after a mismatch in a place that it is not known well enough."},

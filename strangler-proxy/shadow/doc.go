@@ -13,8 +13,8 @@
 //   - Begin, End and Drop never wait: not for a side, not for a worker, not for space.
 //     What does not fit is dropped and counted.
 //   - Once a route is quiet, Sent and all of Dropped together are Eligible, exactly.
-//   - Bodies that are kept never hold more than Limits.Queue times Settings.MaxBody
-//     bytes for a side, whatever clients and services do; to which come the answers
+//   - Bodies that are kept never hold more than Limits.Queue times Config.MaxBody
+//     bytes (16 KiB if that is less) for a side, whatever clients and services do; to which come the answers
 //     that are being read, at most one of MaxBody for each of Limits.InFlight.
 //   - A request that changes something is copied only where the settings allow it, and
 //     then only to a service, never to the monolith.

@@ -24,6 +24,10 @@ type lane struct {
 	stopped bool
 }
 
+// leastKept is what each copy that waits may take in any case: a head and short bodies,
+// each in a buffer of its own.
+const leastKept = 4 * leastBuffer
+
 func (l *lane) configure(limits Limits, maxBody int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,7 +36,7 @@ func (l *lane) configure(limits Limits, maxBody int) {
 	}
 	l.limits = limits
 	l.room.Store(int32(limits.Queue))
-	l.budget.limit.Store(int64(limits.Queue) * int64(maxBody))
+	l.budget.limit.Store(int64(limits.Queue) * int64(max(maxBody, leastKept)))
 }
 
 // full reports whether a copy of r could not wait now.

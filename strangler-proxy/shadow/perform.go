@@ -148,10 +148,10 @@ func (t *Ticket) note(o outcome, c *comparison) {
 	if o.settled {
 		st.settled.Add(1)
 	}
-	st.judged(o)
 	if o.verdict == Mismatch {
-		t.keepMismatch(o, c)
+		t.keepMismatch(o, c) // first, so that what is counted can be looked at
 	}
+	st.judged(o)
 }
 
 func tooLarge(limit int) *differ.Finding {
