@@ -70,15 +70,21 @@ func OpenJournal(opts JournalOptions) *Journal {
 	case err == nil:
 		j.adopt(s)
 	case errors.Is(err, errDamaged):
-		aside := j.path + ".damaged"
-		if moved := os.Rename(j.path, aside); moved != nil {
-			aside = "nowhere: " + moved.Error()
-		}
-		j.log.Warn("what was learned from traffic is lost, learning begins anew", "err", err, "kept_as", aside)
+		j.log.Warn("what was learned from traffic is lost, learning begins anew", "err", err, "kept_as", j.setAside())
 	case !errors.Is(err, os.ErrNotExist):
 		j.log.Warn("what was learned from traffic cannot be read, learning begins anew", "err", err)
 	}
 	return j
+}
+
+// setAside keeps a file that is no state, maybe one of a later version, from being
+// written over. It returns where it is.
+func (j *Journal) setAside() string {
+	aside := j.path + ".damaged"
+	if err := os.Rename(j.path, aside); err != nil {
+		return "nowhere: " + err.Error()
+	}
+	return aside
 }
 
 // adopt makes s what is known.
@@ -256,6 +262,9 @@ func (j *Journal) addToFile() error {
 	}
 	defer unlock()
 	sum, err := readState(j.path)
+	if errors.Is(err, errDamaged) {
+		j.log.Warn("the file of what was learned was damaged and is written anew", "err", err, "kept_as", j.setAside())
+	}
 	j.mu.Lock()
 	unsaved := j.unsaved
 	j.unsaved = newState()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -338,6 +339,19 @@ func TestDamagedState(t *testing.T) {
 		if j = c.open(path, nil); j.Report(day).Schema != 1 {
 			t.Errorf("%s: not written anew", name)
 		}
+	}
+	// The same while the journal is in use: what it knows is written anew.
+	var log bytes.Buffer
+	j = c.open(filepath.Join(folder, "other"), &log)
+	j.Follow(ordersAt(t, "live"))
+	j.Calls("orders").Note(discover.Fallback, c.now)
+	if err := errors.Join(j.Save(), os.WriteFile(filepath.Join(folder, "other"), []byte(`{"schema":2}`), 0o600), j.Save()); err != nil {
+		t.Fatal(err)
+	}
+	again := c.open(filepath.Join(folder, "other"), nil)
+	again.Follow(ordersAt(t, "live"))
+	if kept, _ := os.ReadFile(filepath.Join(folder, "other.damaged")); string(kept) != `{"schema":2}` || use(t, again, "orders").Fallbacks != 1 || !strings.Contains(log.String(), "written anew") {
+		t.Errorf("kept %q, log %s", kept, log.String())
 	}
 	later := strings.Replace(string(whole), `"GET"`, `"BREW"`, 1)
 	if err := os.WriteFile(good, []byte(later), 0o600); err != nil {
