@@ -1,6 +1,7 @@
 package strangler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 )
 
@@ -20,6 +22,21 @@ type doors struct {
 	two    *http.Server
 	queue  *listen.Queue
 	limits listen.Limits // that two was made with
+}
+
+// frontOf says how clients connect while cfg holds.
+func (p *Proxy) frontOf(cfg *config.Config) listen.Settings {
+	s := cfg.Front
+	s.Limits = p.opts.limit(s.Limits)
+	return s
+}
+
+// limit puts what the options say in the place of what the configuration says.
+func (o *Options) limit(l listen.Limits) listen.Limits {
+	l.HeaderTimeout = cmp.Or(o.HeaderTimeout, l.HeaderTimeout)
+	l.IdleTimeout = cmp.Or(o.IdleTimeout, l.IdleTimeout)
+	l.StallTimeout = cmp.Or(o.StallTimeout, l.StallTimeout)
+	return l
 }
 
 func (p *Proxy) newDoors(l *net.TCPListener, s listen.Settings) *doors {

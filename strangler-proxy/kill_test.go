@@ -2,6 +2,7 @@ package strangler_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -13,11 +14,15 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stranglerfig/toolkit/internal/program"
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
 )
 
-// TestMain lets this program stand in for a service that can be killed.
+// TestMain lets this program stand in for a service or a proxy that can be killed.
 func TestMain(m *testing.M) {
+	if path := os.Getenv("STRANGLER_TEST_PROXY"); path != "" {
+		os.Exit(program.Run("proxy", os.Stderr, func(ctx context.Context) error { return proxyProcess(ctx, path) }))
+	}
 	if address := os.Getenv("STRANGLER_TEST_SERVICE"); address != "" {
 		l, err := net.Listen("tcp", address)
 		if err != nil {

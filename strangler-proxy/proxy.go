@@ -6,7 +6,6 @@
 package strangler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/handover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
@@ -37,6 +37,9 @@ type Options struct {
 	Admin      string         // instead of the configuration's
 	Version    string         // shown in the status
 	LookupEnv  func(string) (string, bool)
+
+	Handover  string             // socket file where a running proxy hands its sockets to the next one; empty: none
+	Listeners handover.Listeners // opened by somebody else, in place of Listen and Admin; the Proxy owns them
 
 	Log       *slog.Logger // nil discards
 	AccessLog bool         // a line for each request, in the form and the place that the configuration says
@@ -69,14 +72,6 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// limit puts what the options say in the place of what the configuration says.
-func (o *Options) limit(l listen.Limits) listen.Limits {
-	l.HeaderTimeout = cmp.Or(o.HeaderTimeout, l.HeaderTimeout)
-	l.IdleTimeout = cmp.Or(o.IdleTimeout, l.IdleTimeout)
-	l.StallTimeout = cmp.Or(o.StallTimeout, l.StallTimeout)
-	return l
-}
-
 // A Proxy has its addresses bound and serves while Run runs.
 type Proxy struct {
 	opts     Options
@@ -95,6 +90,8 @@ type Proxy struct {
 	stopping atomic.Bool
 
 	public, private *net.TCPListener
+	taken           *handover.Taken // from whom they came; nil if from nobody
+	offer           *handover.Offer // to whom they may go; nil without Options.Handover
 
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards what follows
@@ -163,19 +160,14 @@ func (p *Proxy) AdminAddr() net.Addr { return p.private.Addr() }
 
 // Close gives the addresses back without serving. It is for a Proxy that is not Run.
 func (p *Proxy) Close() {
+	p.taken.Close()
+	p.offer.Close()
 	p.public.Close()
 	_ = p.front.access.Close()
 	p.front.tracer.Close()
 	p.private.Close()
 	p.copies.Close()
 	p.registry.close()
-}
-
-// frontOf says how clients connect while cfg holds.
-func (p *Proxy) frontOf(cfg *config.Config) listen.Settings {
-	s := cfg.Front
-	s.Limits = p.opts.limit(s.Limits)
-	return s
 }
 
 // use makes cfg the configuration of every request that begins from now on, and
@@ -249,8 +241,8 @@ func (p *Proxy) Reload() error {
 	return err
 }
 
-// Run serves until ctx ends, then lets the requests in flight end, at most for
-// Options.DrainLimit, and returns nil.
+// Run serves until ctx ends or another process has taken over, then lets the requests in
+// flight end, at most for Options.DrainLimit, and returns nil.
 func (p *Proxy) Run(ctx context.Context) error {
 	defer p.writeAccessLog()()
 	defer p.front.tracer.Close()
@@ -263,7 +255,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.opts.Log.Handler(), slog.LevelDebug),
 	}
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	var running sync.WaitGroup
 	running.Go(func() { failed <- p.doors.run() })
 	running.Go(func() { failed <- serve(private, p.private) })
@@ -281,15 +273,24 @@ func (p *Proxy) Run(ctx context.Context) error {
 	running.Go(func() { health.run(watch) })
 	stopLearning := p.learned.start(ctx)
 	defer stopLearning() // after the last request
-	var err error
+	err := p.succeed()
+	if err != nil {
+		failed <- err
+	}
 	select {
 	case err = <-failed:
 		p.doors.abort()
 	case <-ctx.Done():
-		p.drain()
+		p.offer.Close()
+		p.drain(lastCall, lastRound)
+	case <-p.offer.Taken():
+		stopWatching() // the successor acts on the file now
+		_ = p.private.Close()
+		p.drain(0, p.opts.DrainLimit/2)
 	}
 	stopWatching()
 	_ = private.Close()
+	p.offer.Close()
 	running.Wait()
 	return err
 }
@@ -299,36 +300,4 @@ func serve(s *http.Server, l net.Listener) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
-}
-
-// How the end goes: for the time of lastCall only /readyz says so, which lets a load
-// balancer turn away; then no connection is accepted any more, and each response ends
-// its connection, for which clients get the time of lastRound. New connections end
-// before kept ones do, because a client that lost its connection would make another.
-const (
-	lastCall  = 100 * time.Millisecond
-	lastRound = 500 * time.Millisecond
-)
-
-func (p *Proxy) drain() {
-	p.stopping.Store(true)
-	p.opts.Log.Info("stopping", "in_flight", p.front.open.Load(), "limit", p.opts.DrainLimit.String())
-	limit, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
-	defer cancel()
-	sleep(limit, min(lastCall, p.opts.DrainLimit/2))
-	p.front.lastRound.Store(true)
-	round, cancelRound := context.WithTimeout(limit, lastRound)
-	defer cancelRound()
-	p.doors.Stop(round)
-	waitUntilZero(round, &p.front.conns)
-	p.doors.shutdown(limit)
-	if open := p.front.open.Load(); open > 0 {
-		p.opts.Log.Warn("requests broken off at the drain limit", "count", open)
-	}
-	p.doors.abort()
-}
-
-func waitUntilZero(ctx context.Context, n *atomic.Int64) {
-	for n.Load() > 0 && sleep(ctx, 5*time.Millisecond) {
-	}
 }

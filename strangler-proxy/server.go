@@ -22,8 +22,9 @@ type server struct {
 
 func newServer(f *front) *server { return &server{front: f, conns: map[*http1Conn]struct{}{}} }
 
-// serve blocks until conn is over, and closes it.
-func (s *server) serve(conn net.Conn) {
+// serve blocks until conn is over, and closes it. It calls known once shutdown would
+// wait for conn.
+func (s *server) serve(conn net.Conn, known func()) {
 	_, secure := conn.(*tls.Conn)
 	c := newHTTP1Conn(s.front, conn, forwarded.PeerOf(conn.RemoteAddr().String(), secure))
 	if !s.begin(c) {
@@ -31,6 +32,7 @@ func (s *server) serve(conn net.Conn) {
 		return
 	}
 	defer s.end(c)
+	known()
 	c.serve()
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/handover"
 )
 
 type proxyFlags struct {
@@ -22,6 +23,7 @@ type proxyFlags struct {
 	listen, admin       string
 	logFormat, logLevel string
 	accessLog           bool
+	handover            string
 	drain               time.Duration
 }
 
@@ -33,6 +35,8 @@ func (t *tool) proxyCommand() *cobra.Command {
 		Long: "Run the proxy in front of the monolith. It follows its configuration file: a change takes\n" +
 			"effect within a second, without a failed request; a bad file is reported and the last good\n" +
 			"one stays in use. SIGHUP reads the file at once and opens the access log again, SIGTERM stops after the requests in flight.\n\n" +
+			"With --handover FILE, starting the proxy again in the same way replaces the running one without\n" +
+			"a refused connection: it takes the open sockets over, and the other ends once it serves.\n\n" +
 			"With --from and --to it runs without a file and sends everything to one place.",
 		Example: "  strangler proxy --config strangler.yaml\n" +
 			"  strangler proxy --from 127.0.0.1:8080 --to http://127.0.0.1:9000",
@@ -47,6 +51,7 @@ func (t *tool) proxyCommand() *cobra.Command {
 	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.BoolVar(&f.accessLog, "access-log", true, "log a line for each request, as log in the configuration says; false means none")
+	flags.StringVar(&f.handover, "handover", "", "socket file where the next process takes over from this one")
 	flags.DurationVar(&f.drain, "drain", 10*time.Second, "how long requests in flight may go on after SIGTERM")
 	return cmd
 }
@@ -58,7 +63,10 @@ func (t *tool) runProxy(cmd *cobra.Command, f proxyFlags) error {
 	}
 	opts := strangler.Options{
 		ConfigPath: t.config, Listen: f.listen, Admin: f.admin, LookupEnv: t.lookup,
-		Version: program.Version(t.name), Log: log, AccessLog: f.accessLog, AccessOut: cmd.ErrOrStderr(), AccessText: program.LogsText(cmd.ErrOrStderr(), f.logFormat), DrainLimit: f.drain,
+		Version: program.Version(t.name), Log: log, AccessLog: f.accessLog, AccessOut: cmd.ErrOrStderr(), AccessText: program.LogsText(cmd.ErrOrStderr(), f.logFormat), DrainLimit: f.drain, Handover: f.handover,
+	}
+	if opts.Listeners, err = handover.Inherited(t.lookup); err != nil {
+		return program.Fail(program.Usage, "mend the unit of the socket", "%w", err)
 	}
 	if f.from != "" || f.to != "" {
 		if opts.Config, err = withoutFile(cmd, f); err != nil {

@@ -20,11 +20,12 @@ import (
 // own and have to close it.
 type Handlers struct {
 	// HTTP1 serves a connection to its end: a *net.TCPConn, a *tls.Conn after its
-	// handshake, or, if HTTP/2 without TLS is allowed, a *Conn.
-	HTTP1 func(net.Conn)
+	// handshake, or, if HTTP/2 without TLS is allowed, a *Conn. It calls known as soon as
+	// a graceful stop of the engine would take conn into account; Stop waits for that.
+	HTTP1 func(conn net.Conn, known func())
 	// HTTP2 gets a *tls.Conn after its handshake, or a *Conn that begins with the preface
-	// of HTTP/2. It may return at once and serve elsewhere. Without it, HTTP/2 is not
-	// offered.
+	// of HTTP/2. When it returns, the engine knows of it, which may serve elsewhere.
+	// Without it, HTTP/2 is not offered.
 	HTTP2 func(net.Conn)
 }
 
@@ -37,8 +38,9 @@ type Door struct {
 	metrics  *metrics
 	settings atomic.Pointer[Settings]
 	gate     *gate
-	now      *pending // connections whose protocol is not known yet
+	now      *pending
 	closed   atomic.Bool
+	running  sync.Mutex // held by Run
 	grumble  sometimes
 }
 
@@ -70,6 +72,8 @@ func (d *Door) Open() int { return d.gate.count() }
 // Run accepts connections until Stop, and then returns nil. The error says why no more
 // can be accepted.
 func (d *Door) Run() error {
+	d.running.Lock()
+	defer d.running.Unlock()
 	var pause time.Duration
 	for d.wait() {
 		conn, err := d.listener.AcceptTCP()
@@ -78,6 +82,7 @@ func (d *Door) Run() error {
 			pause = 0
 			d.metrics.accepted.Inc()
 			d.gate.enter()
+			d.now.add()
 			go d.serve(conn)
 			continue
 		case d.closed.Load() || errors.Is(err, net.ErrClosed):
@@ -113,49 +118,46 @@ func (d *Door) wait() bool {
 	return d.gate.wait()
 }
 
-// Stop accepts no more connections and waits until the protocol of each is known and
-// HTTP2 has those that speak it; Open counts what the engines still serve. Those that
-// are silent when ctx ends are closed.
+// Stop accepts no more connections and waits until the engines know all that were
+// accepted. Those that are silent when ctx ends are closed.
 func (d *Door) Stop(ctx context.Context) {
 	d.closed.Store(true)
 	_ = d.listener.Close()
 	d.gate.close()
+	d.running.Lock() // until what Accept has returned is counted
+	defer d.running.Unlock()
 	d.now.end(ctx)
 }
 
 // serve finds out what a connection speaks and hands it on.
 func (d *Door) serve(tcp *net.TCPConn) {
+	known := sync.OnceFunc(d.now.done)
+	defer known()
 	s := d.settings.Load()
 	config := d.keeper.config(d.handlers.HTTP2 != nil)
 	if config == nil && (!s.H2C || d.handlers.HTTP2 == nil) {
 		defer d.gate.leave()
-		d.handlers.HTTP1(tcp)
+		d.handlers.HTTP1(tcp, known)
 		return
 	}
 	conn := &Conn{TCPConn: tcp, closed: sync.OnceFunc(d.gate.leave)}
-	if !d.now.add(conn) {
-		_ = conn.Close()
-		return
-	}
 	var speaks net.Conn
 	var two bool
+	d.now.listen(conn)
 	if config != nil {
 		speaks, two = d.handshake(conn, config, s.Limits.HeaderTimeout)
 	} else {
 		speaks, two = d.sniff(conn, s.Limits.HeaderTimeout)
 	}
-	if speaks == nil {
+	d.now.heard(conn)
+	switch {
+	case speaks == nil:
 		_ = conn.Close()
-		d.now.done(conn)
-		return
-	}
-	if two {
+	case two:
 		d.handlers.HTTP2(speaks)
-		d.now.done(conn) // not before, so that it is in the queue when Stop returns
-		return
+	default:
+		d.handlers.HTTP1(speaks, known)
 	}
-	d.now.done(conn)
-	d.handlers.HTTP1(speaks)
 }
 
 // sometimes keeps what is repeated from filling the log.

@@ -148,7 +148,7 @@ func TestConnUnwrap(t *testing.T) {
 	none, _ := listen.LoadCertificates(nil)
 	s := plain()
 	s.H2C = true
-	d := listen.NewDoor(l.(*net.TCPListener), listen.Handlers{HTTP1: func(conn net.Conn) {
+	d := listen.NewDoor(l.(*net.TCPListener), listen.Handlers{HTTP1: func(conn net.Conn, _ func()) {
 		defer conn.Close()
 		tcp, read := conn.(*listen.Conn).Unwrap()
 		rest, _ := io.ReadAll(tcp)

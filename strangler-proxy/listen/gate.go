@@ -1,9 +1,6 @@
 package listen
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // A gate lets so many connections be open at a time.
 type gate struct {
@@ -71,64 +68,4 @@ func (g *gate) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open
-}
-
-// pending is the set of connections whose protocol is not known yet.
-type pending struct {
-	mu    sync.Mutex
-	conns map[*Conn]bool
-	shut  bool
-	empty chan struct{} // closed when it is shut and holds nothing
-}
-
-func newPending() *pending { return &pending{conns: map[*Conn]bool{}, empty: make(chan struct{})} }
-
-// add returns false when it is too late.
-func (p *pending) add(c *Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.empty:
-		return false
-	default:
-	}
-	p.conns[c] = true
-	return true
-}
-
-func (p *pending) done(c *Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.conns, c)
-	p.check()
-}
-
-func (p *pending) check() {
-	if !p.shut || len(p.conns) > 0 {
-		return
-	}
-	select {
-	case <-p.empty:
-	default:
-		close(p.empty)
-	}
-}
-
-// end waits until nothing is left, and closes what is left when ctx ends.
-func (p *pending) end(ctx context.Context) {
-	p.mu.Lock()
-	p.shut = true
-	p.check()
-	p.mu.Unlock()
-	select {
-	case <-p.empty:
-		return
-	case <-ctx.Done():
-	}
-	p.mu.Lock()
-	for c := range p.conns {
-		_ = c.Close()
-	}
-	p.mu.Unlock()
-	<-p.empty
 }
