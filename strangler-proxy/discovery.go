@@ -54,7 +54,11 @@ func (d *discovery) record(calls *discover.Calls, x *exchange.Exchange) {
 	}
 	calls.Note(kindOf(x), x.Start.Add(x.Took))
 	if x.Decision.Reason == route.NoRoute && x.ServedBy == config.MonolithName {
-		d.journal.Observe(x.Method, x.Path, x.Status, x.Took)
+		took := x.Took
+		if x.Upgraded {
+			took = -1 // it is the client's business how long a WebSocket stays
+		}
+		d.journal.Observe(x.Method, x.Path, x.Status, took)
 	}
 }
 

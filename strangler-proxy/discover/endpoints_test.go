@@ -178,6 +178,18 @@ func TestP95(t *testing.T) {
 	}
 }
 
+func TestDurationsThatSayNothing(t *testing.T) {
+	t.Parallel()
+	o := discover.NewObserver(nil)
+	for range 10 {
+		o.Observe("GET", "/socket", 101, -1)
+	}
+	o.Observe("GET", "/socket", 200, 10*time.Millisecond)
+	if e := o.Findings(day).Endpoints[0]; e.Requests != 11 || p95(e) < 7*time.Millisecond || p95(e) > 15*time.Millisecond {
+		t.Errorf("%+v", e)
+	}
+}
+
 var segments = []string{
 	"users", "orders", "me", "search", "1", "2", "42", "2024-01-01", "2024-02", "red-shoes-1", "blue-hat-2", "a.css", "app.9f3c.js",
 	"", "x-y-z", "%C3%A9", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "v1", "list.json", "jane@example.com",

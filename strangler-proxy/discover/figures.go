@@ -9,7 +9,7 @@ import (
 // on, each bucket ends at √2 of the one before, the last one but one at 11.6 s.
 const durationBuckets = 33
 
-// Figures are what is known of the requests of one endpoint. They can be added up in
+// figures are what is known of the requests of one endpoint. They can be added up in
 // any order.
 type figures struct {
 	Requests     uint64   `json:"n"`
@@ -29,6 +29,9 @@ func (f *figures) record(status int, took time.Duration, now int64) {
 		f.ClientErrors++
 	}
 	f.span(now, now)
+	if took < 0 {
+		return
+	}
 	b := bucketOf(took)
 	f.grow(b + 1)
 	if f.Durations[b] < math.MaxUint32 {

@@ -30,7 +30,7 @@ func NewObserver(now func() time.Time) *Observer {
 }
 
 // Observe notes a request that ended: its method, its path as it was sent and without
-// the query, its status and how long it took. It never waits and keeps nothing of its
+// the query, its status and how long it took, negative when that says nothing. It never waits and keeps nothing of its
 // arguments; when too many requests come at a time it counts them as dropped.
 func (o *Observer) Observe(method, path string, status int, took time.Duration) {
 	m := methodIndex(method)

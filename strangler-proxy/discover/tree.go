@@ -48,7 +48,7 @@ type node struct {
 	Rest        map[string]*figures `json:"rest,omitempty"`  // of requests that go on with **
 }
 
-// Kinds is a set of the kinds that a placeholder stands for. Words and slugs in it
+// kinds is a set of the kinds that a placeholder stands for. Words and slugs in it
 // mean that all further ones belong to the placeholder too.
 type kinds uint8
 
