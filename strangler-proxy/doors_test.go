@@ -1,11 +1,13 @@
 package strangler_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -205,4 +207,36 @@ func TestStopOfHTTP2(t *testing.T) {
 		t.Errorf("the request in flight got %q", got)
 	}
 	<-stopped
+}
+
+// An answer that ends with its connection, and breaks off, must not look whole: neither
+// over TLS nor where the first bytes were looked at.
+func TestTruncatedAnswersAtEveryDoor(t *testing.T) {
+	t.Parallel()
+	m := newRaw(t, func(conn net.Conn, _ *bufio.Reader, _ string) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+	})
+	p := newPair(t)
+	const request = "GET / HTTP/1.0\r\nHost: h\r\n\r\n" // so the answer has no chunks
+	for name, door := range map[string]string{"plain": "", "h2c": "h2c: true\n", "TLS": p.yaml()} {
+		r := start(t, "monolith: "+m.url()+"\n"+door)
+		var conn net.Conn
+		var err error
+		if name == "TLS" {
+			conn, err = tls.Dial("tcp", r.proxy.Addr().String(), &tls.Config{RootCAs: p.Pool, ServerName: "shop.example"})
+		} else {
+			conn, err = net.Dial("tcp", r.proxy.Addr().String())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(conn); err == nil {
+			t.Errorf("%s: a whole answer: %q", name, text)
+		}
+	}
 }

@@ -4,10 +4,15 @@ package handover_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +22,23 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/handover"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets this program be one that a service manager has opened sockets for.
+func TestMain(m *testing.M) {
+	if os.Getenv("STRANGLER_TEST_INHERIT") != "" {
+		listeners, err := handover.Inherited(func(name string) (string, bool) {
+			if name == "LISTEN_PID" && os.Getenv("LISTEN_PID") == "" {
+				return strconv.Itoa(os.Getpid()), true // who starts us cannot know it before
+			}
+			return os.LookupEnv(name)
+		})
+		for _, name := range slices.Sorted(maps.Keys(listeners)) {
+			fmt.Printf("%s=%s ", name, listeners[name].Addr())
+		}
+		fmt.Println(err)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func sockets(t *testing.T) handover.Listeners {
 	t.Helper()
@@ -208,5 +229,57 @@ func TestPlaces(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(folder, "*.sock.*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestInherited(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []*os.File
+	var addresses []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		file, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		files, addresses = append(files, file), append(addresses, l.Addr().String())
+	}
+	one, two := addresses[0], addresses[1]
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, c := range []struct {
+		files []*os.File
+		env   []string
+		want  string
+	}{
+		{files, []string{"LISTEN_FDS=2"}, "admin=" + two + " public=" + one + " <nil>"},
+		{files, []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=admin:public"}, "admin=" + one + " public=" + two + " <nil>"},
+		{files[:1], []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=strangler.socket"}, "public=" + one + " <nil>"},
+		{files[:1], []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=admin"}, "admin=" + one + " <nil>"},
+		{files, []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=public:public"}, "two sockets of LISTEN_FDNAMES are public"},
+		{files, []string{"LISTEN_FDS=2", "LISTEN_PID=1"}, "<nil>"},
+		{nil, nil, "<nil>"},
+		{files, []string{"LISTEN_FDS=7"}, "LISTEN_FDS=7: at most two sockets are taken, public and admin"},
+		{files, []string{"LISTEN_FDS=many"}, "LISTEN_FDS=many: at most two sockets are taken, public and admin"},
+		{[]*os.File{null}, []string{"LISTEN_FDS=1"}, "socket public of LISTEN_FDS: "},
+	} {
+		cmd := exec.Command(exe)
+		cmd.Env = append(append(os.Environ(), "STRANGLER_TEST_INHERIT=1"), c.env...)
+		cmd.ExtraFiles = c.files
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), c.want) {
+			t.Errorf("%v: %q (%v), want %q", c.env, out, err, c.want)
+		}
 	}
 }

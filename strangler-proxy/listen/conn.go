@@ -25,6 +25,9 @@ func (c *Conn) Unwrap() (tcp *net.TCPConn, read []byte) {
 	return c.TCPConn, read
 }
 
+// NetConn returns the connection below, as that of a *tls.Conn does.
+func (c *Conn) NetConn() net.Conn { return c.TCPConn }
+
 // Read implements io.Reader.
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(c.begin) == 0 || len(p) == 0 {
