@@ -11,6 +11,7 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
@@ -40,7 +41,7 @@ func (t *tool) configCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Report everything that is wrong with the file",
-		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. A failing test of the file is a warning. --connect also asks the monolith and the services.",
+		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. A failing test of the file is a warning. --connect also reads the certificates and asks the monolith and the services.",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := t.readStrict()
@@ -67,12 +68,12 @@ func (t *tool) configCheck() *cobra.Command {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", f)
 			}
 			if len(failed) > 0 {
-				return program.Fail(program.Unreachable, "start what is missing or mend its url", "%s", strings.Join(failed, "; "))
+				return program.Fail(program.Unreachable, "start what is missing, or mend its url or its files", "%s", strings.Join(failed, "; "))
 			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&connect, "connect", false, "also ask the monolith and the services")
+	cmd.Flags().BoolVar(&connect, "connect", false, "also read the certificates and ask the monolith and the services")
 	return cmd
 }
 
@@ -101,9 +102,12 @@ func summary(cfg *config.Config) string {
 	return text
 }
 
-// probe asks every instance and returns what failed.
+// probe reads the certificates, asks every instance, and returns what failed.
 func probe(ctx context.Context, cfg *config.Config) []string {
 	var failed []string
+	if _, err := listen.LoadCertificates(cfg.Front.TLS); err != nil {
+		failed = append(failed, "tls: "+err.Error())
+	}
 	for _, u := range append([]config.Upstream{cfg.Monolith}, cfg.Services...) {
 		for i, address := range u.URLs {
 			ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
