@@ -33,19 +33,11 @@ func (f *front) send(s *snapshot, c *upstream.Call) error {
 		// the request.
 	default:
 		ticket.End(shadow.Primary{
-			Head: c.AppendHead(nil, s.hostOf(x.Decision)), Framed: c.Head.Framing == http1.ByChunks,
+			Head: c.Head.AppendHead(nil, c.Drop, c.Added), Framed: c.Head.Framing == http1.ByChunks,
 			Answer: shadow.Answer{Status: w.status, Header: w.header, Framed: w.framed, Took: time.Since(x.Start)},
 		})
 	}
 	return err
-}
-
-// hostOf is the host that the side of a copy wants to be named; empty: the client's.
-func (s *snapshot) hostOf(d route.Decision) string {
-	if d.Copy == route.CopyToService {
-		return s.live(d).service.Host
-	}
-	return s.monolith.Host
 }
 
 // ticket asks for a copy if the decision says that one is due.

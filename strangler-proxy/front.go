@@ -43,7 +43,6 @@ func (f *front) begin(x *exchange.Exchange, head *http1.Request) *snapshot {
 	f.open.Add(1)
 	s := f.current.Load()
 	x.Start, x.ConfigVersion, x.ServedBy = time.Now(), s.version, config.ProxyName
-	x.Unmarked = s.config.Unmarked
 	name(x, head)
 	return s
 }

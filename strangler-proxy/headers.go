@@ -48,15 +48,13 @@ func appendForwarded(dst []byte, o *forwarded.Origin, x *exchange.Exchange) []by
 
 // appendMarks appends the lines that say on a response who made it.
 func appendMarks(dst []byte, secure bool, x *exchange.Exchange) []byte {
-	if !x.Unmarked {
-		dst = http1.AppendField(dst, "X-Strangler-Served-By", x.ServedBy)
-		dst = http1.AppendField(dst, "X-Strangler-Route", x.Decision.Name())
-	}
+	dst = http1.AppendField(dst, "X-Strangler-Served-By", x.ServedBy)
+	dst = http1.AppendField(dst, "X-Strangler-Route", x.Decision.Name())
 	dst = http1.AppendField(dst, "X-Request-Id", x.ID)
 	if key := x.Decision.NewKey; key != "" {
 		dst = appendKeyCookie(dst, key, secure)
 	}
-	if x.Fallback != "" && !x.Unmarked {
+	if x.Fallback != "" {
 		dst = http1.AppendField(dst, "X-Strangler-Fallback", x.Fallback)
 	}
 	return dst

@@ -1,10 +1,7 @@
 package strangler
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
-	"net"
 	"net/url"
 	"slices"
 	"sync"
@@ -60,8 +57,7 @@ type registry struct {
 	journal  *discover.Journal
 	log      *slog.Logger
 
-	origins map[string]*origin.Origin // by scheme, host and whom to trust
-	cas     map[string]*x509.CertPool // by file
+	origins map[string]*origin.Origin // by scheme and host
 	connect origin.Options
 }
 
@@ -72,28 +68,15 @@ func newRegistry(m *metrics, journal *discover.Journal, log *slog.Logger, connec
 	}
 }
 
-// origin returns the instance at one of the urls of an upstream, with its kept connections.
-func (r *registry) origin(at *url.URL, u config.Upstream) *origin.Origin {
-	opts := r.connect
-	key := at.Scheme + "://" + at.Host
-	if at.Scheme == "https" && (u.CA != "" || u.Host != "") {
-		key += " " + u.CA + " " + u.Host
-		opts.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: r.cas[u.CA], ServerName: nameOf(u.Host)}
-	}
+// origin returns the instance at u with its kept connections.
+func (r *registry) origin(u *url.URL) *origin.Origin {
+	key := u.Scheme + "://" + u.Host
 	o := r.origins[key]
-	if o == nil || opts.TLS != nil && !o.Trusts(opts.TLS.RootCAs) {
-		o = origin.New(at, opts)
+	if o == nil {
+		o = origin.New(u, r.connect)
 		r.origins[key] = o
 	}
 	return o
-}
-
-// nameOf is a host without its port: the name that a certificate is for.
-func nameOf(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
-	}
-	return host
 }
 
 // close ends the kept connections.
@@ -109,10 +92,6 @@ func (r *registry) close() {
 func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var err error
-	if r.cas, err = cfg.LoadCAs(); err != nil { // it was good a moment ago
-		r.log.Error("an upstream cannot be trusted", "error", err)
-	}
 	s := &snapshot{
 		config: cfg, version: version, loaded: time.Now(),
 		monolith: r.target(cfg.Monolith), hosts: hostsOf(cfg),
@@ -135,9 +114,9 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 func (r *registry) target(u config.Upstream) *exchange.Target {
 	old := r.targets[u.Name]
 	same := old != nil && slices.EqualFunc(old.URLs, u.URLs, sameURL) && sameBreaker(old.Breaker, u.Breaker)
-	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout, Host: u.Host}
+	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout}
 	for _, instance := range u.URLs {
-		t.Origins = append(t.Origins, r.origin(instance, u))
+		t.Origins = append(t.Origins, r.origin(instance))
 	}
 	if len(u.URLs) > 1 {
 		var before *balance.Pool

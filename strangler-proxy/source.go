@@ -21,9 +21,6 @@ func load(path string, lookup func(string) (string, bool)) (cfg *config.Config, 
 		return nil, "", err
 	}
 	cfg, _, err = config.Parse(path, source, config.Options{LookupEnv: lookup})
-	if err == nil {
-		_, err = cfg.LoadCAs()
-	}
 	return cfg, config.HashOf(source), err
 }
 

@@ -27,6 +27,7 @@ monolith: http://%[3]s
 
 services:
   recommendations: http://%[4]s
+  catalog: http://%[5]s
 
 routes:
   # The first endpoint that can leave the monolith. Flip one word, the stage:
@@ -38,18 +39,45 @@ routes:
     stage: monolith
     timeout: 1s          # how long the service may take before the monolith steps in
 
-# A rehearsal: the route may go live at once. Without this line its answers have to be
+  # The catalog moves endpoint by endpoint, in chapter 07. Before "live" come
+  #   shadow       the monolith answers, and the service's answer to a copy is compared
+  #   canary 10%%   the service answers a tenth of the clients
+  # GET /api/products/{id} stays where it is for now: the monolith counts each look at a
+  # product, and the service does not.
+  catalog-list:
+    match: GET /api/products
+    to: catalog
+    stage: monolith
+    timeout: 1s
+  catalog-categories:
+    match: GET /api/categories
+    to: catalog
+    stage: monolith
+    timeout: 1s
+
+# A rehearsal: a route may go live at once. Without this line its answers have to be
 # compared with the monolith's first.
 guard: off
 `
 
+// newer is what a file of an earlier version lacks, for its user to add.
+const newer = `%[1]s was written by an earlier version and leads nothing to the catalog service. To
+try that, add below "services:"
+  catalog: http://%[2]s
+and below "routes:"
+  catalog-list: { match: GET /api/products, to: catalog, stage: monolith, timeout: 1s }
+  catalog-categories: { match: GET /api/categories, to: catalog, stage: monolith, timeout: 1s }
+
+`
+
 // prepareConfig writes the routes of the demo, unless there are some: those are the
-// user's. Then it only checks that they lead to the programs that are started.
+// user's. Then it only checks that they lead to the programs that are started, and says
+// what they lack.
 func (o Options) prepareConfig() error {
 	path := filepath.Join(o.Dir, configName)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		text = fmt.Appendf(nil, configText, o.Proxy, o.Admin, o.Monolith, o.Recommendations)
+		text = fmt.Appendf(nil, configText, o.Proxy, o.Admin, o.Monolith, o.Recommendations, o.Catalog)
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return fmt.Errorf("write the routes: %w", err)
 		}
@@ -68,11 +96,18 @@ func (o Options) prepareConfig() error {
 	for _, part := range []struct {
 		name, addr string
 		node       any
-	}{{Monolith, o.Monolith, config.Monolith}, {Recommendations, o.Recommendations, config.Services[Recommendations]}} {
+	}{
+		{Monolith, o.Monolith, config.Monolith},
+		{Recommendations, o.Recommendations, config.Services[Recommendations]},
+		{Catalog, o.Catalog, config.Services[Catalog]},
+	} {
 		if url := addressOf(part.node); url != "" && !strings.Contains(url, part.addr) {
 			return program.Fail(program.Usage, fmt.Sprintf("write http://%s there, or start the demo with --%s and that address", part.addr, part.name),
 				"%s sends %s to %s, but the demo runs it on %s", path, part.name, url, part.addr)
 		}
+	}
+	if config.Services[Catalog] == nil {
+		fmt.Fprintf(o.Out, newer, path, o.Catalog)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package demo runs the shop on one machine as a newcomer should meet it: the
-// monolith, the first extracted service and the strangler proxy, each a process of
-// its own with its own log and database, all in one folder.
+// monolith, the services that left it and the strangler proxy, each a process of its
+// own with its own log and database, all in one folder.
 //
 // It starts all of them or none, stops every process it started, and goes on with
 // the same data the next time. It restarts nothing by itself: who kills the service
@@ -25,6 +25,7 @@ import (
 const (
 	Monolith        = "monolith"
 	Recommendations = "recommendations"
+	Catalog         = "catalog"
 	Proxy           = "proxy"
 )
 
@@ -37,6 +38,7 @@ type Options struct {
 	Admin           string    // host:port of the proxy's admin; "" means 127.0.0.1:8081
 	Monolith        string    // host:port; "" means 127.0.0.1:9000
 	Recommendations string    // host:port; "" means 127.0.0.1:9002
+	Catalog         string    // host:port; "" means 127.0.0.1:9004
 	Detached        bool      // the texts name "demo stop" instead of Ctrl-C
 	Out             io.Writer // nil discards
 }
@@ -48,6 +50,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Admin = cmp.Or(o.Admin, "127.0.0.1:8081")
 	o.Monolith = cmp.Or(o.Monolith, "127.0.0.1:9000")
 	o.Recommendations = cmp.Or(o.Recommendations, "127.0.0.1:9002")
+	o.Catalog = cmp.Or(o.Catalog, "127.0.0.1:9004")
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
@@ -61,7 +64,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 		o.Bin = filepath.Dir(self)
 	}
-	for _, name := range []string{"monolith", "recommendations", "strangler"} {
+	for _, name := range []string{"monolith", "recommendations", "catalog", "strangler"} {
 		if _, err := os.Stat(filepath.Join(o.Bin, name)); err != nil {
 			return o, program.Fail(program.Usage, `run "make build" first`, "the program %s is not in %s", name, o.Bin)
 		}
@@ -71,7 +74,11 @@ func (o Options) withDefaults() (Options, error) {
 
 func (o Options) addresses() []struct{ flag, addr string } {
 	return []struct{ flag, addr string }{
-		{"proxy", o.Proxy}, {"admin", o.Admin}, {"monolith", o.Monolith}, {"recommendations", o.Recommendations},
+		{"proxy", o.Proxy},
+		{"admin", o.Admin},
+		{"monolith", o.Monolith},
+		{"recommendations", o.Recommendations},
+		{"catalog", o.Catalog},
 	}
 }
 
@@ -109,33 +116,53 @@ func (o Options) checkPorts(ctx context.Context) error {
 
 // programs returns the processes of the demo, not started yet.
 func (o Options) programs() []*process {
-	file := func(name string) string { return filepath.Join(o.Dir, name) }
-	return []*process{
-		{
-			name: Monolith, path: filepath.Join(o.Bin, "monolith"), dir: o.Dir,
-			args: []string{
-				"serve", "--addr", o.Monolith, "--db", file("monolith.db"),
-				"--notifications", file("notifications.jsonl"), "--seed-scale", fmt.Sprint(o.Scale), "--log-format", "json",
-			},
-			health: "http://" + o.Monolith + "/healthz",
-			limit:  time.Minute + time.Duration(o.Scale)*5*time.Second, // a new database is filled first
+	programs := []*process{o.monolith(), o.service(Recommendations, o.Recommendations)}
+	if o.Catalog != "" { // a demo that an earlier version started has none
+		programs = append(programs, o.service(Catalog, o.Catalog))
+	}
+	return append(programs, o.proxy())
+}
+
+func (o Options) file(name string) string { return filepath.Join(o.Dir, name) }
+
+// fillLimit is how long a program may take to fill a new database.
+func (o Options) fillLimit() time.Duration {
+	return time.Minute + time.Duration(o.Scale)*5*time.Second
+}
+
+func (o Options) monolith() *process {
+	return &process{
+		name: Monolith, path: filepath.Join(o.Bin, "monolith"), dir: o.Dir,
+		args: []string{
+			"serve", "--addr", o.Monolith, "--db", o.file("monolith.db"),
+			"--notifications", o.file("notifications.jsonl"), "--seed-scale", fmt.Sprint(o.Scale), "--log-format", "json",
 		},
-		{
-			name: Recommendations, path: filepath.Join(o.Bin, "recommendations"), dir: o.Dir,
-			args: []string{
-				"serve", "--addr", o.Recommendations, "--db", file("recommendations.db"),
-				"--monolith", "http://" + o.Monolith, "--log-format", "json",
-			},
-			health: "http://" + o.Recommendations + "/readyz",
-			limit:  time.Minute + time.Duration(o.Scale)*5*time.Second, // the first copy
+		health: "http://" + o.Monolith + "/healthz",
+		limit:  o.fillLimit(),
+	}
+}
+
+// service returns the process of an extracted service, which is ready once it has a
+// copy of what it needs of the monolith's data.
+func (o Options) service(name, addr string) *process {
+	return &process{
+		name: name, path: filepath.Join(o.Bin, name), dir: o.Dir,
+		args: []string{
+			"serve", "--addr", addr, "--db", o.file(name + ".db"),
+			"--monolith", "http://" + o.Monolith, "--log-format", "json",
 		},
-		{
-			name: Proxy, path: filepath.Join(o.Bin, "strangler"), dir: o.Dir,
-			args: []string{
-				"proxy", "--config", file(configName), "--listen", o.Proxy, "--admin", o.Admin, "--log-format", "json",
-			},
-			health: "http://" + o.Admin + "/healthz",
-			limit:  time.Minute,
+		health: "http://" + addr + "/readyz",
+		limit:  o.fillLimit(),
+	}
+}
+
+func (o Options) proxy() *process {
+	return &process{
+		name: Proxy, path: filepath.Join(o.Bin, "strangler"), dir: o.Dir,
+		args: []string{
+			"proxy", "--config", o.file(configName), "--listen", o.Proxy, "--admin", o.Admin, "--log-format", "json",
 		},
+		health: "http://" + o.Admin + "/healthz",
+		limit:  time.Minute,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		if err := shoptest.Build(context.Background(), dir, "monolith", "recommendations", "strangler"); err != nil {
+		if err := shoptest.Build(context.Background(), dir, "monolith", "recommendations", "catalog", "strangler"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -52,20 +54,31 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "demo"), addr: map[string]string{}}
-	var held []net.Listener
-	for _, name := range []string{"proxy", "admin", "monolith", "recommendations"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, l)
-		r.addr[name] = l.Addr().String()
-	}
-	for _, l := range held {
-		l.Close()
+	for _, name := range []string{"proxy", "admin", "monolith", "recommendations", "catalog"} {
+		r.addr[name] = freeAddress(t)
 	}
 	t.Cleanup(func() { r.run("demo", "stop", "--dir", r.dir) })
 	return r
+}
+
+var givenPorts sync.Map // to a rig, which has it for the whole test
+
+// freeAddress returns an address that no other rig gets, and that the system gives no
+// client: those are from the numbers above 32768.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if _, given := givenPorts.LoadOrStore(addr, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 // demoArgs are the arguments that start the demo of the rig.
@@ -162,7 +175,7 @@ func TestDemoFromStartToStopAndAgain(t *testing.T) {
 			t.Errorf("the welcome does not name %q:\n%s", want, out)
 		}
 	}
-	for _, name := range []string{demo.Monolith, demo.Recommendations, demo.Proxy} {
+	for _, name := range []string{demo.Monolith, demo.Recommendations, demo.Catalog, demo.Proxy} {
 		p := r.program(name)
 		if p.State != "running" || !p.Ready || p.PID == 0 {
 			t.Errorf("%+v", p)
@@ -179,9 +192,7 @@ func TestDemoFromStartToStopAndAgain(t *testing.T) {
 	}
 	config := filepath.Join(r.dir, "strangler.yaml")
 	text := readFile(t, config)
-	if err := os.WriteFile(config, []byte(strings.Replace(text, "stage: monolith", "stage: live", 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, config, strings.Replace(text, "stage: monolith", "stage: live", 1))
 	eventually(t, "the service answers", func() bool { return r.servedBy(recommendationsOf1) == "200 recommendations" })
 	killAndRevive(t, r)
 
@@ -249,7 +260,7 @@ func TestCtrlCStopsEverything(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("exit: %v", err)
 	}
-	if !strings.Contains(out.String(), "stopped proxy, recommendations, monolith") {
+	if !strings.Contains(out.String(), "stopped proxy, catalog, recommendations, monolith") {
 		t.Errorf("it does not say what it stopped:\n%s", &out)
 	}
 	for name, pid := range pids {
@@ -312,7 +323,7 @@ func TestSecondDemoIsRefused(t *testing.T) {
 
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []string{"proxy", "admin", "monolith", "recommendations"} {
+	for _, flag := range []string{"proxy", "admin", "monolith", "recommendations", "catalog"} {
 		r := newRig(t)
 		l, err := net.Listen("tcp", r.addr[flag])
 		if err != nil {
@@ -335,9 +346,7 @@ func TestBadRoutesStopEverything(t *testing.T) {
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(r.dir, "strangler.yaml"), []byte("version: 1\nmonolit: x\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, filepath.Join(r.dir, "strangler.yaml"), "version: 1\nmonolit: x\n")
 	code, _, stderr := r.run(r.demoArgs()...)
 	if code != 2 || !strings.Contains(stderr, "strangler.yaml") {
 		t.Errorf("exit %d: %s", code, stderr)
@@ -357,11 +366,74 @@ func TestRoutesOfOtherAddressesAreRefused(t *testing.T) {
 	r := newRig(t)
 	r.must(r.demoArgs("--detach")...)
 	r.must("demo", "stop", "--dir", r.dir)
-	r.addr["recommendations"] = newRig(t).addr["recommendations"]
-	code, _, stderr := r.run(r.demoArgs()...)
-	if code != 2 || !strings.Contains(stderr, "recommendations") || strings.Count(stderr, "\n") != 1 {
-		t.Errorf("exit %d: %s", code, stderr)
+	for _, name := range []string{"recommendations", "catalog"} {
+		was := r.addr[name]
+		r.addr[name] = freeAddress(t)
+		code, _, stderr := r.run(r.demoArgs()...)
+		if code != 2 || !strings.Contains(stderr, "sends "+name) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+		r.addr[name] = was
 	}
+}
+
+// TestRoutesOfAnEarlierVersion starts the demo with a file that knows no catalog: the
+// file stays as it is, everything runs, and what to add is said and works.
+func TestRoutesOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(r.demoArgs("--detach")...)
+	r.must("demo", "stop", "--dir", r.dir)
+	config := filepath.Join(r.dir, "strangler.yaml")
+	early := strings.Replace(readFile(t, config), "  catalog: http://"+r.addr["catalog"]+"\n", "", 1)
+	early, _, _ = strings.Cut(early, "\n  # The catalog moves")
+	writeFile(t, config, early)
+
+	said := r.must(r.demoArgs("--detach")...)
+	if got := readFile(t, config); got != early {
+		t.Errorf("the user's file was changed:\n%s", got)
+	}
+	if p := r.program(demo.Catalog); !p.Ready {
+		t.Errorf("%+v", p)
+	}
+	service := "  catalog: http://" + r.addr["catalog"] + "\n"
+	_, rest, found := strings.Cut(said, `below "routes:"`+"\n")
+	routes, _, ended := strings.Cut(rest, "\n\n")
+	if !found || !ended || !strings.Contains(said, service) {
+		t.Fatalf("it does not say what to add:\n%s", said)
+	}
+	now := strings.Replace(early, "services:\n", "services:\n"+service, 1)
+	writeFile(t, config, strings.Replace(now, "routes:\n", "routes:\n"+strings.ReplaceAll(routes, "stage: monolith", "stage: live")+"\n", 1))
+	for _, path := range []string{"/api/products", "/api/categories"} {
+		eventually(t, "the catalog service answers "+path, func() bool { return r.servedBy(path) == "200 catalog" })
+	}
+	r.must("demo", "stop", "--dir", r.dir)
+	if said := r.must(r.demoArgs("--detach")...); strings.Contains(said, "earlier version") {
+		t.Errorf("nothing is missing any more:\n%s", said)
+	}
+}
+
+// TestDemoOfAnEarlierVersion looks at a demo that another version started, without
+// the catalog: nobody waits for what it never had.
+func TestDemoOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(r.demoArgs("--detach")...)
+	path := filepath.Join(r.dir, "demo.json")
+	var state map[string]any
+	if err := json.Unmarshal([]byte(readFile(t, path)), &state); err != nil {
+		t.Fatal(err)
+	}
+	delete(state, "catalog")
+	text, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, string(text))
+	if programs := r.status().Programs; len(programs) != 3 {
+		t.Errorf("%+v", programs)
+	}
+	r.must("demo", "start", "--dir", r.dir)
 }
 
 func TestUsage(t *testing.T) {
@@ -399,4 +471,11 @@ func readFile(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }

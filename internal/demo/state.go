@@ -29,12 +29,13 @@ type state struct {
 	Admin           string          `json:"admin"`
 	Monolith        string          `json:"monolith"`
 	Recommendations string          `json:"recommendations"`
+	Catalog         string          `json:"catalog,omitempty"`
 }
 
 func (s state) options(dir string) Options {
 	return Options{
 		Dir: dir, Bin: s.Bin, Scale: s.Scale,
-		Proxy: s.Proxy, Admin: s.Admin, Monolith: s.Monolith, Recommendations: s.Recommendations,
+		Proxy: s.Proxy, Admin: s.Admin, Monolith: s.Monolith, Recommendations: s.Recommendations, Catalog: s.Catalog,
 	}
 }
 

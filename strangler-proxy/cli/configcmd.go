@@ -141,7 +141,7 @@ func (t *tool) configShow() *cobra.Command {
 func effective(cfg *config.Config) map[string]any {
 	services, routes := map[string]any{}, map[string]any{}
 	for _, s := range cfg.Services {
-		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String(), "sandbox": s.Sandbox, "host": s.Host, "ca": s.CA}
+		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String(), "sandbox": s.Sandbox}
 	}
 	for _, r := range cfg.Routes {
 		routes[r.Name] = addStages(map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String(), "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}, r)
@@ -150,8 +150,7 @@ func effective(cfg *config.Config) map[string]any {
 		"schema": 1, "version": 1, "listen": cfg.Listen,
 		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
 		"admin":     map[string]any{"listen": cfg.Admin},
-		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String(), "host": cfg.Monolith.Host, "ca": cfg.Monolith.CA},
-		"marks":     !cfg.Unmarked,
+		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"discovery": discoveryValue(cfg), "log": logValue(cfg), "tracing": tracingValue(cfg), "services": services,
 		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),
 		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
@@ -182,23 +181,11 @@ func texts(u config.Upstream) []string {
 	return all
 }
 
-// reachYAML writes how an upstream is spoken to, where that is unusual.
-func reachYAML(u config.Upstream) string {
-	text := ""
-	if u.Host != "" {
-		text += fmt.Sprintf(", host: %q", u.Host)
-	}
-	if u.CA != "" {
-		text += fmt.Sprintf(", ca: %q", u.CA)
-	}
-	return text
-}
-
 // effectiveYAML writes the configuration in the file's own form.
 func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
-	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s%s }\nmarks: %v\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout, reachYAML(cfg.Monolith), !cfg.Unmarked)
+	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
 	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
 	fmt.Fprintf(&b, "discovery: %s\nlog: %s\ntracing: %s\n", cfg.DiscoveryText(), cfg.LogText(), cfg.TracingText())
 	fmt.Fprint(&b, "services:\n")
@@ -211,7 +198,7 @@ func effectiveYAML(cfg *config.Config) string {
 		if s.Sandbox {
 			fmt.Fprint(&b, ", sandbox: true")
 		}
-		fmt.Fprint(&b, reachYAML(s)+" }\n")
+		fmt.Fprint(&b, " }\n")
 	}
 	fmt.Fprint(&b, stagesYAML(cfg)+"routes:\n")
 	for _, r := range cfg.Routes {

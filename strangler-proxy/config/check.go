@@ -72,9 +72,6 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	cfg.Discovery = c.discovery(top["discovery"])
 	cfg.AccessLog = c.log(top["log"])
 	cfg.Tracing = c.tracing(top["tracing"])
-	if n := top["marks"]; n != nil {
-		cfg.Unmarked = !c.boolean(n, "marks")
-	}
 	c.tests(top["tests"], cfg)
 	if len(c.problems) > 0 {
 		return cfg
@@ -228,7 +225,6 @@ func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time
 	if s := keys["sandbox"]; s != nil {
 		u.Sandbox = c.boolean(s, what+".sandbox")
 	}
-	c.reach(keys, what, &u)
 	return u
 }
 

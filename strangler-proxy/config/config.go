@@ -54,7 +54,6 @@ type Config struct {
 	Shadow   shadow.Settings // of every side, and of routes that say nothing else
 	Table    *route.Table
 	Tests    []Test // in file order
-	Unmarked bool   // answers do not say who made them
 
 	Discovery discover.Settings
 	AccessLog AccessLog
@@ -73,8 +72,6 @@ type Upstream struct {
 	SlowStart time.Duration     // of one of several instances that comes back
 	Breaker   *breaker.Settings // nil: none
 	Sandbox   bool              // a service that copies of requests may change
-	Host      string            // what requests say as their Host; empty: what the client said
-	CA        string            // a file of certificates to trust for https, besides none; empty: the system's
 }
 
 // A Route is a route of the table with what only the file says about it.

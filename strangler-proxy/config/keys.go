@@ -43,7 +43,6 @@ var (
 		{Name: "log", Type: "mapping", Doc: "The access log, see below."},
 		{Name: "tracing", Type: "mapping or off", Default: "off", Doc: "Traces of requests, see below."},
 		{Name: "discovery", Type: "mapping", Doc: "What the proxy learns from traffic and remembers, see below."},
-		{Name: "marks", Type: "boolean", Default: "true", Doc: "Whether answers say in `X-Strangler-Served-By`, `-Route` and `-Fallback` who made them. The access log says it in any case."},
 		{Name: "tests", Type: "list of test", Doc: "Requests and who has to answer them, such as `GET /orders/42 X-Beta:yes -> orders or monolith`, see below."},
 	}}
 	adminSection = Section{"admin", "Health, metrics and status. It is served on this address only, never to clients.", []Key{
@@ -52,7 +51,6 @@ var (
 	monolithSection = Section{"monolith", "The long form; `monolith: http://127.0.0.1:9000` is short for `{url: …}`.", []Key{
 		{Name: "url", Type: "url", Required: true, Doc: "`http://host:port` or `https://host:port`, without a path."},
 		{Name: "timeout", Type: "duration", Default: "60s", Doc: "How long a response may take to begin. `0s` means no limit."},
-		reachKeys[0], reachKeys[1],
 	}}
 	serviceSection = Section{"services.NAME", "The long form; `orders: http://127.0.0.1:9008` is short for `{url: …}`.", []Key{
 		{Name: "url", Type: "url or list of urls", Required: true, Doc: "One or more instances. They take turns; one that refuses the connection is passed over, and one that fails three times in a row is left out for 10 s, longer if that happens again. If all are left out, all are asked."},
@@ -61,7 +59,6 @@ var (
 		{Name: "timeout", Type: "duration", Default: "`defaults.timeout`", Doc: "How long a response may take to begin."},
 		{Name: "breaker", Type: "mapping or off", Default: "on", Doc: "When the service is given a rest, see below. All its routes share it."},
 		{Name: "sandbox", Type: "boolean", Default: "false", Doc: "Whether requests may change the service's data while the monolith still owns them: `shadow.writes: sandbox` needs it."},
-		reachKeys[0], reachKeys[1],
 	}}
 	defaultsSection = Section{"defaults", "", []Key{
 		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},

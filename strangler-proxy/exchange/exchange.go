@@ -25,7 +25,6 @@ type Exchange struct {
 	Host          string     // as sent
 	Client        netip.Addr // who asks, as far as trusted proxies vouch for it
 	ConfigVersion uint64
-	Unmarked      bool // the answer does not say who made it
 
 	Decision route.Decision
 	Plan     Plan
@@ -72,7 +71,6 @@ type Target struct {
 	Name    string
 	URLs    []*url.URL
 	Origins []*origin.Origin // one for each url
-	Host    string           // what requests name as their Host; empty: what the client said
 	Timeout time.Duration
 	Breaker *breaker.Breaker // nil: none
 	Pool    *balance.Pool    // nil for one instance

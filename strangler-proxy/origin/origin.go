@@ -6,7 +6,6 @@ package origin
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -69,11 +68,6 @@ func New(u *url.URL, opts Options) *Origin {
 		}
 	}
 	return o
-}
-
-// Trusts reports whether the certificates that vouch for the instance are the same.
-func (o *Origin) Trusts(roots *x509.CertPool) bool {
-	return o.tls != nil && o.tls.RootCAs.Equal(roots)
 }
 
 func address(u *url.URL) string {

@@ -59,7 +59,7 @@ const limitStale = 16
 // is tried again.
 func (c *Call) askOne(q asking, o *origin.Origin) answer {
 	for stale := 0; ; stale++ {
-		result := c.traced(q, attempt{origin: o, host: q.target.Host, timeout: q.timeout, hold: q.hold})
+		result := c.traced(q, attempt{origin: o, timeout: q.timeout, hold: q.hold})
 		if result.failure == nil || !result.failure.Stale || stale == limitStale || !c.body.again() || c.cause() != nil {
 			return result
 		}

@@ -24,7 +24,6 @@ type answer struct {
 // An attempt is one request to one instance.
 type attempt struct {
 	origin  *origin.Origin
-	host    string        // instead of the client's Host, unless empty
 	timeout time.Duration // until the response begins; 0 means none
 	hold    int64         // up to this size the response is read before it counts
 }
@@ -42,7 +41,7 @@ func (c *Call) try(a attempt) answer {
 		conn.Close()
 		return answer{failure: c.fail(c.cause(), false)}
 	}
-	sent, err := c.send(conn, a.host)
+	sent, err := c.send(conn)
 	var p *pump
 	if err == nil && !c.body.whole {
 		p = c.startPump(conn, a.timeout)
@@ -104,11 +103,11 @@ const limitTogether = 8 << 10
 
 // send writes the head and what is known of the body, and returns how much of it may
 // have arrived. If that is all, it waits for the beginning of the answer, too.
-func (c *Call) send(conn *origin.Conn, host string) (int, error) {
+func (c *Call) send(conn *origin.Conn) (int, error) {
 	if c.out == nil {
 		c.out = wire.Small()
 	}
-	c.out = c.AppendHead(c.out[:0], host)
+	c.out = c.Head.AppendHead(c.out[:0], c.Drop, c.Added)
 	kept := c.body.kept
 	if len(kept) <= limitTogether {
 		c.out = append(c.out, kept...)
@@ -123,17 +122,6 @@ func (c *Call) send(conn *origin.Conn, host string) (int, error) {
 	}
 	n, err := conn.Write(kept)
 	return sent + n, err
-}
-
-// AppendHead appends the head as it goes to an upstream, with its own host unless that
-// is empty.
-func (c *Call) AppendHead(dst []byte, host string) []byte {
-	if host == "" {
-		return c.Head.AppendHead(dst, c.Drop, c.Added)
-	}
-	added := http1.AppendField(c.hostLine[:0], "Host", host)
-	c.hostLine = append(added, c.Added...)
-	return c.Head.AppendHead(dst, c.Drop|http1.HostName, c.hostLine)
 }
 
 // receive waits for the head of the final response, and for a short body that has to

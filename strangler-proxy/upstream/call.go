@@ -31,7 +31,6 @@ type Call struct {
 	framing  http1.Body
 	body     body
 	out      []byte // what is being sent upstream
-	hostLine []byte // the added lines with a host of the upstream's own
 	limit    wire.Alarm
 	vigil    wire.Alarm
 

@@ -7,6 +7,7 @@ proxy_addr=${STRANGLER_DEMO_PROXY:-127.0.0.1:8080}
 admin_addr=${STRANGLER_DEMO_ADMIN:-127.0.0.1:8081}
 monolith_addr=${STRANGLER_DEMO_MONOLITH:-127.0.0.1:9000}
 recommendations_addr=${STRANGLER_DEMO_RECOMMENDATIONS:-127.0.0.1:9002}
+catalog_addr=${STRANGLER_DEMO_CATALOG:-127.0.0.1:9004}
 dir=var/demo
 config=$dir/strangler.yaml
 route=product-recommendations
@@ -76,7 +77,7 @@ not() { ! "$@"; }
 # stop_all ends the demo and every program that a chapter started by hand.
 stop_all() {
 	bin/strangler demo stop >/dev/null 2>&1
-	for name in proxy recommendations monolith; do
+	for name in proxy catalog recommendations monolith; do
 		stop_pidfile "$dir/$name.pid"
 	done
 }
@@ -101,8 +102,8 @@ start_monolith() {
 	wait_for 15 shop_answers "$monolith_addr" || die "the monolith does not start: see $dir/logs/monolith.log"
 }
 
-# demo_up: all three programs answer.
-demo_up() { shop_answers "$proxy_addr" && ok "$admin_addr" && ok "$monolith_addr" && ok "$recommendations_addr"; }
+# demo_up: every program answers.
+demo_up() { shop_answers "$proxy_addr" && ok "$admin_addr" && ok "$monolith_addr" && ok "$recommendations_addr" && ok "$catalog_addr"; }
 
 # stage prints the stage of the tutorial's route, as the file says.
 stage() { sed -n "/^  $route:/,/^  [a-z]/s/.*stage: *\([a-z]*\).*/\1/p" "$config" 2>/dev/null | head -1; }
