@@ -26,9 +26,11 @@ func (p *Proxy) bind(ctx context.Context, cfg *config.Config) error {
 			return program.Fail(program.Usage, "give host:port, such as 127.0.0.1:8080", "%w", err)
 		}
 	}
-	if !config.IsLoopback(private) {
-		return program.Fail(program.Usage, "use 127.0.0.1:PORT", "the admin address %s is not a loopback address: whoever reaches it controls the proxy", private)
+	tokens, err := p.readTokens(cfg, private)
+	if err != nil {
+		return &program.Error{Code: program.Usage, Err: err}
 	}
+	p.tokens.Store(&tokens)
 	if err := cfg.CheckLoops(public, private); err != nil {
 		return program.Fail(program.Usage, "give the address of the application", "%w", err)
 	}
@@ -42,6 +44,11 @@ func (p *Proxy) bind(ctx context.Context, cfg *config.Config) error {
 		}
 	}
 	given.all.Close() // what nobody wanted
+	if err == nil && len(tokens) == 0 && !isLoopback(p.private.Addr()) { // a socket from elsewhere
+		p.public.Close()
+		p.private.Close()
+		_, err = p.readTokens(cfg, p.private.Addr().String())
+	}
 	if err == nil && p.opts.Handover != "" && p.taken == nil {
 		err = p.offerSockets()
 	}

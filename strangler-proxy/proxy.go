@@ -86,6 +86,7 @@ type Proxy struct {
 	learned  *discovery
 	tracing  config.Tracing // as it was at the start
 	scribe   *scribe
+	tokens   atomic.Pointer[admin.Tokens]
 	started  time.Time
 	stopping atomic.Bool
 
@@ -203,6 +204,10 @@ func (p *Proxy) Reload() error {
 	if err == nil {
 		err = cfg.CheckLoops(p.Addr().String(), p.AdminAddr().String())
 	}
+	var tokens admin.Tokens
+	if err == nil {
+		tokens, err = p.readTokens(cfg, p.AdminAddr().String())
+	}
 	var certificates *listen.Certificates
 	if err == nil {
 		if certificates, err = listen.LoadCertificates(cfg.Front.TLS); err != nil {
@@ -214,6 +219,9 @@ func (p *Proxy) Reload() error {
 	repeated := err != nil && p.rejected != nil && err.Error() == p.rejected.Error()
 	p.fileHash, p.rejected = hash, err
 	p.mu.Unlock()
+	if err == nil {
+		p.tokens.Store(&tokens)
+	}
 	switch {
 	case known:
 		p.metrics.reloadGood.Set(1)
@@ -249,8 +257,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 	defer p.registry.close()
 	defer p.copies.Close()
 	private := &http.Server{
-		Handler:           admin.Routes(p, p.metrics.registry),
+		Handler:           admin.Routes(p, p.metrics.registry, p.adminOptions()),
 		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      time.Minute,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.opts.Log.Handler(), slog.LevelDebug),

@@ -1,12 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
-	"mime"
-	"net"
+	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -22,10 +20,17 @@ type Proxy interface {
 	Discovery() discover.Report
 	Copier
 	Tracer
+	Steerer
+}
+
+// Options tune the handler. The zero value asks nobody for a token.
+type Options struct {
+	Access
+	Log *slog.Logger // nil discards
 }
 
 // Routes returns the handler of the admin listener.
-func Routes(p Proxy, metrics prometheus.Gatherer) http.Handler {
+func Routes(p Proxy, metrics prometheus.Gatherer, opts Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", index)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
@@ -36,11 +41,12 @@ func Routes(p Proxy, metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, r *http.Request) { traces(w, r, p) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) { reload(w, r, p) })
-	return guard(mux)
+	steering{p, cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}.routes(mux)
+	return opts.guard(mux)
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/routes/NAME/mismatches\n/traces\n/metrics\nPOST /-/reload")
+	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/routes\n/routes/NAME\n/routes/NAME/mismatches\n/audit\n/traces\n/metrics\nPOST /-/reload\n\nPATCH /routes/NAME, POST /routes/NAME/rollback, POST and DELETE /panic")
 }
 
 func ready(w http.ResponseWriter, p Proxy) {
@@ -52,8 +58,8 @@ func ready(w http.ResponseWriter, p Proxy) {
 }
 
 func reload(w http.ResponseWriter, r *http.Request, p Proxy) {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "" && kind != "application/json" {
-		text(w, http.StatusUnsupportedMediaType, "send no body, or application/json")
+	if err := decode(w, r, &struct{}{}, true); err != nil {
+		fail(w, err)
 		return
 	}
 	status := http.StatusOK
@@ -61,51 +67,6 @@ func reload(w http.ResponseWriter, r *http.Request, p Proxy) {
 		status = http.StatusUnprocessableEntity
 	}
 	answer(w, status, p.Status().Config)
-}
-
-// guard refuses requests that a web page could have caused: a foreign Host is DNS
-// rebinding, a foreign origin is cross-site request forgery.
-func guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		if !local(r.Host) {
-			text(w, http.StatusForbidden, "the admin address answers only under localhost or a loopback address")
-			return
-		}
-		if origin := r.Header.Get("Origin"); origin != "" && !ownOrigin(origin, r.Host) {
-			text(w, http.StatusForbidden, "requests from other sites are refused")
-			return
-		}
-		switch r.Header.Get("Sec-Fetch-Site") {
-		case "", "none", "same-origin":
-		default:
-			text(w, http.StatusForbidden, "requests from other sites are refused")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func local(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	} else if len(host) > 2 && host[0] == '[' {
-		host = host[1 : len(host)-1]
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
-}
-
-func ownOrigin(origin, host string) bool {
-	u, err := url.Parse(origin)
-	return err == nil && u.Host == host
 }
 
 func text(w http.ResponseWriter, status int, body string) {

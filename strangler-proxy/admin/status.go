@@ -1,6 +1,7 @@
-// Package admin serves the proxy's own pages: health, metrics, status and reload. It
-// answers only programs of this machine: the listener is bound to loopback, requests
-// with a foreign Host or from a foreign page are refused, and a GET changes nothing.
+// Package admin serves the proxy's own pages: health, metrics, status, and the requests
+// that move routes. It answers only programs of this machine, or those that have a
+// token: requests with a foreign Host or from a foreign page are refused, and a GET
+// changes nothing. Whatever a request moves, it moves by the file.
 package admin
 
 import (
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 )
 
@@ -89,4 +91,20 @@ type Counters struct {
 	Service   uint64 `json:"service"`   // answered by the service
 	Fallbacks uint64 `json:"fallbacks"` // of those by the monolith: because the service could not
 	Failed    uint64 `json:"failed"`    // answered by nobody
+}
+
+// Evidence is how a route's copies compared: so many in all, and of them so many that
+// differed, as it has been of late. A mistake that was mended does not count for ever.
+func (s Status) Evidence(name string) route.Evidence {
+	for _, r := range s.Routes {
+		if r.Name != name || r.Copies == nil {
+			continue
+		}
+		e := route.Evidence{Compared: r.Copies.Compared, Mismatches: r.Copies.Mismatched}
+		if of := uint64(r.Copies.Recent.Compared); of > 0 && of < e.Compared {
+			e.Mismatches = (e.Compared*uint64(r.Copies.Recent.Mismatches) + of - 1) / of
+		}
+		return e
+	}
+	return route.Evidence{}
 }

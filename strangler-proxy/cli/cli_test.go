@@ -37,7 +37,7 @@ func run() int {
 // starts a server that answers with its name and sets $NAME to its url; `dead NAME`
 // sets $NAME to a url where nobody listens; `await FILE TEXT` waits for a text;
 // `get URL TEXT` waits until a page holds it; `exits CODE` checks an exit code;
-// `envsubst FILE` replaces variables in a file.
+// `envsubst FILE` replaces variables in a file; `edit FILE OLD NEW` replaces a text.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"upstream": upstream, "dead": dead, "await": awaitText, "get": get, "exits": exits, "freeport": freePort, "envsubst": envSubst,
+			"upstream": upstream, "dead": dead, "await": awaitText, "get": get, "exits": exits, "freeport": freePort, "envsubst": envSubst, "edit": edit,
 		},
 		RequireExplicitExec: false,
 	})
@@ -75,6 +75,15 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		ts.Setenv(name, freeAddress(ts))
 	}
+}
+
+// edit replaces a text in a file.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
 }
 
 // envSubst replaces $NAME in a file.

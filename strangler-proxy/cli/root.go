@@ -23,10 +23,11 @@ type Options struct {
 
 // A tool is what the commands share.
 type tool struct {
-	name   string // of the program
-	config string // --config
-	output string // --output
-	lookup func(string) (string, bool)
+	name      string // of the program
+	config    string // --config
+	output    string // --output
+	tokenFile string // --token-file
+	lookup    func(string) (string, bool)
 }
 
 // New returns the root command of the program name with every command of the proxy.
@@ -55,6 +56,7 @@ func New(name string, opts Options) *cobra.Command {
 		return program.Fail(program.Usage, "see "+cmd.CommandPath()+" --help", "%w", err)
 	})
 	root.PersistentFlags().StringVarP(&t.config, "config", "c", "strangler.yaml", "configuration file")
+	root.PersistentFlags().StringVar(&t.tokenFile, "token-file", "", "file with the token for the proxy's admin address, if it asks for one; STRANGLER_TOKEN holds the token itself")
 	root.PersistentFlags().StringVarP(&t.output, "output", "o", "table", "how to print: table or json")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(t.proxyCommand(), t.routeCommand(), t.configCommand(), t.statusCommand(), t.tracesCommand(), t.doctorCommand(), t.versionCommand())
@@ -104,6 +106,7 @@ func (t *tool) prepare(cmd *cobra.Command) error {
 	if bad == nil && !known {
 		bad = program.Fail(program.Usage, "use "+formats, "unknown output format %q", t.output)
 	}
+	t.carryToken(cmd)
 	return bad
 }
 

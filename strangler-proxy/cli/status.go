@@ -28,6 +28,13 @@ func call(ctx context.Context, method, address, path string, answer any) error {
 	if err != nil {
 		return err
 	}
+	secret, err := tokenOf(ctx)
+	if err != nil {
+		return err
+	}
+	if secret != "" {
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
@@ -35,10 +42,24 @@ func call(ctx context.Context, method, address, path string, answer any) error {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusUnprocessableEntity {
-		text, _ := io.ReadAll(io.LimitReader(res.Body, 200))
-		return fmt.Errorf("%s %s answered %s: %s", method, path, res.Status, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s %s answered %s: %s", method, path, res.Status, complaint(res.Body))
 	}
 	return json.NewDecoder(res.Body).Decode(answer)
+}
+
+// complaint is what an answer says is wrong.
+func complaint(body io.Reader) string {
+	text, _ := io.ReadAll(io.LimitReader(body, 4<<10))
+	var answer struct {
+		Error struct{ Message, Remedy string }
+	}
+	if json.Unmarshal(text, &answer) != nil || answer.Error.Message == "" {
+		return strings.TrimSpace(string(text[:min(len(text), 200)]))
+	}
+	if answer.Error.Remedy != "" {
+		return answer.Error.Message + "; " + answer.Error.Remedy
+	}
+	return answer.Error.Message
 }
 
 // adminAddress is the address of the proxy that follows the configuration file.
@@ -49,7 +70,7 @@ func (t *tool) adminAddress() string {
 		return config.DefaultAdmin
 	}
 	if cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup, AllowUnset: true}); err == nil && cfg.Admin != "" {
-		return cfg.Admin
+		return reachable(cfg.Admin)
 	}
 	if doc, err := yamldoc.Parse(t.config, source); err == nil {
 		if n := doc.Root.Get("admin").Get("listen"); n != nil && config.IsLoopback(n.Text) {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os/user"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/steer"
@@ -143,10 +146,14 @@ func (t *tool) printChanges(cmd *cobra.Command, dry string, r *steer.Result) {
 	}
 }
 
-// evidence is what the running proxy knows about a route's copies. Without a proxy
+// evidence is what the running proxy knows about the routes' copies. Without a proxy
 // there is none.
 func (t *tool) evidence(ctx context.Context) func(name string) route.Evidence {
-	return func(string) route.Evidence { return route.Evidence{} }
+	status := sync.OnceValue(func() (st admin.Status) {
+		_ = call(ctx, http.MethodGet, t.adminAddress(), "/status", &st)
+		return st
+	})
+	return func(name string) route.Evidence { return status().Evidence(name) }
 }
 
 func (t *tool) routeRollback() *cobra.Command {

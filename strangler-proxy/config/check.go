@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -148,12 +149,21 @@ func orNothing(n *yamldoc.Node) string {
 
 func (c *checker) admin(n *yamldoc.Node, cfg *Config) {
 	keys, ok := c.section(n, adminSection, "admin")
-	if !ok || keys["listen"] == nil {
+	if !ok {
 		return
 	}
-	cfg.Admin = c.address(keys["listen"], "admin.listen")
-	if cfg.Admin != "" && !IsLoopback(cfg.Admin) {
-		c.add(keys["listen"].Pos, "use 127.0.0.1:PORT", "admin.listen must be a loopback address: whoever reaches it controls the proxy")
+	if t := keys["token_file"]; t != nil {
+		if cfg.Tokens = c.text(t, "admin.token_file"); cfg.Tokens != "" && !filepath.IsAbs(cfg.Tokens) {
+			cfg.Tokens = filepath.Join(c.folder, cfg.Tokens)
+		}
+	}
+	listen := keys["listen"]
+	if listen == nil {
+		return
+	}
+	cfg.Admin = c.address(listen, "admin.listen")
+	if cfg.Admin != "" && !IsLoopback(cfg.Admin) && keys["token_file"] == nil {
+		c.add(listen.Pos, "use 127.0.0.1:PORT, or set admin.token_file", "admin.listen must be a loopback address: whoever reaches it controls the proxy")
 	}
 }
 

@@ -40,6 +40,7 @@ type Config struct {
 	Hash     string // of the file's bytes, hexadecimal
 	Listen   string
 	Admin    string
+	Tokens   string          // the file with the tokens that the admin address asks for; empty: none
 	Front    listen.Settings // how clients connect
 	Trusted  forwarded.Trust // the proxies in front of this one
 	Panic    string          // why every route is on the monolith for now; empty: none is because of it

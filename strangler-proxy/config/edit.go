@@ -253,13 +253,18 @@ func stageRemedy(stage string) string {
 	return yamldoc.DidYouMean(word, route.StageWords())
 }
 
+// An UnknownRouteError reports a name that is no route's and no group's.
+type UnknownRouteError struct{ File, Name string }
+
+func (e *UnknownRouteError) Error() string { return fmt.Sprintf("%s has no route %q", e.File, e.Name) }
+
 // UnknownRoute is the error for a route name that cfg does not have.
 func UnknownRoute(cfg *Config, name string) error {
 	remedy := yamldoc.DidYouMean(name, append(cfg.RouteNames(), cfg.GroupNames()...))
 	if remedy == "" {
 		remedy = "strangler route list shows the names"
 	}
-	return program.Fail(program.Usage, remedy, "%s has no route %q", cfg.Name, name)
+	return program.Fail(program.Usage, remedy, "%w", &UnknownRouteError{cfg.Name, name})
 }
 
 func lineOf(source []byte, n int) string {

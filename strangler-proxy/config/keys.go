@@ -46,7 +46,8 @@ var (
 		{Name: "tests", Type: "list of test", Doc: "Requests and who has to answer them, such as `GET /orders/42 X-Beta:yes -> orders or monolith`, see below."},
 	}}
 	adminSection = Section{"admin", "Health, metrics and status. It is served on this address only, never to clients.", []Key{
-		{Name: "listen", Type: "address", Default: DefaultAdmin, Doc: "A loopback address of this machine. A change takes effect at the next start."},
+		{Name: "listen", Type: "address", Default: DefaultAdmin, Doc: "A loopback address of this machine, unless there is a `token_file`. A change takes effect at the next start."},
+		{Name: "token_file", Type: "text", Doc: "A file with the tokens that this address asks for: `NAME TOKEN`, one a line, or one `TOKEN` alone. Nobody else may be able to read it (`chmod 600`), and a token has at least 16 characters. Relative paths begin in the folder of this file. It is read at the start and with each reload; after a change of it alone, send SIGHUP."},
 	}}
 	monolithSection = Section{"monolith", "The long form; `monolith: http://127.0.0.1:9000` is short for `{url: …}`.", []Key{
 		{Name: "url", Type: "url", Required: true, Doc: "`http://host:port` or `https://host:port`, without a path."},

@@ -3,6 +3,7 @@ package steer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/stranglerfig/toolkit/internal/program"
@@ -15,6 +16,19 @@ import (
 type Move struct {
 	Name string
 	To   route.Stage
+}
+
+// Moves reads stages by the names of routes and groups, in the order of the names.
+func Moves(stages map[string]string) ([]Move, error) {
+	var moves []Move
+	for _, name := range slices.Sorted(maps.Keys(stages)) {
+		to, err := config.ParseStage(stages[name])
+		if err != nil {
+			return nil, err
+		}
+		moves = append(moves, Move{name, to})
+	}
+	return moves, nil
 }
 
 // Set moves routes and groups to other stages: all of them in one write, or none. What the guard
