@@ -74,21 +74,22 @@ func (o *Options) setDefaults() {
 
 // A Proxy has its addresses bound and serves while Run runs.
 type Proxy struct {
-	opts     Options
-	current  atomic.Pointer[snapshot]
-	registry *registry
-	metrics  *metrics
-	front    *front
-	forward  *upstream.Forwarder
-	doors    *doors
-	keeper   *listen.Keeper
-	copies   *shadow.Shadow
-	learned  *discovery
-	tracing  config.Tracing // as it was at the start
-	scribe   *scribe
-	tokens   atomic.Pointer[admin.Tokens]
-	started  time.Time
-	stopping atomic.Bool
+	opts       Options
+	current    atomic.Pointer[snapshot]
+	registry   *registry
+	metrics    *metrics
+	front      *front
+	forward    *upstream.Forwarder
+	doors      *doors
+	keeper     *listen.Keeper
+	copies     *shadow.Shadow
+	learned    *discovery
+	tracing    config.Tracing // as it was at the start
+	scribe     *scribe
+	automation *automation // nil without a file
+	tokens     atomic.Pointer[admin.Tokens]
+	started    time.Time
+	stopping   atomic.Bool
 
 	public, private *net.TCPListener
 	taken           *handover.Taken // from whom they came; nil if from nobody
@@ -143,6 +144,10 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.scribe = newScribe(opts, cfg)
 	p.metrics.registry.MustRegister(p.panicGauge())
 	p.use(cfg, certificates)
+	if opts.ConfigPath != "" {
+		p.automation = newAutomation(p)
+		p.metrics.registry.MustRegister(p.automation)
+	}
 	if err := p.bind(ctx, cfg); err != nil {
 		_ = p.front.access.Close()
 		p.front.tracer.Close()
@@ -277,6 +282,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	running.Go(func() { p.watchCertificates(watch) })
 	if p.opts.ConfigPath != "" {
 		running.Go(func() { p.scribe.run(watch, func() *config.Config { return p.current.Load().config }) })
+		running.Go(func() { p.automation.controller.Run(watch) })
 	}
 	health := &healthWatch{current: p.current.Load}
 	running.Go(func() { health.run(watch) })

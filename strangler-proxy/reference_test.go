@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -16,8 +17,13 @@ func TestMetricsReference(t *testing.T) {
 	r.send("GET /a%00 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	await(t, "a fallback", func() bool { return r.status().Routes[0].Fallbacks == 1 })
 	pair := newPair(t)
-	r.write(guarded(m.URL, deadURL(t), "{ open_at: 1 of 1 }") + pair.yaml())
+	text := strings.Replace(guarded(m.URL, deadURL(t), "{ open_at: 1 of 1 }"), "to: s, stage: live", "to: s, stage: canary 5%, expires: 1h, promote: {}", 1)
+	r.write(text + pair.yaml())
 	await(t, "the certificate", func() bool { return len(r.status().Certificates) == 1 })
+	await(t, "the lease", func() bool {
+		a := r.status().Routes[0].Automation
+		return a != nil && a.LeaseUntil != nil && a.Checks != nil
+	})
 	page, err := os.ReadFile("../docs/reference/admin.md")
 	if err != nil {
 		t.Fatal(err)

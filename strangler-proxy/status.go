@@ -42,6 +42,10 @@ func (p *Proxy) Status() admin.Status {
 			Counters: counters(s.routes[i].counters), Copies: p.copiesOf(r.Name),
 		})
 	}
+	traffic(s, &st)
+	if p.automation != nil {
+		p.automation.show(s, &st)
+	}
 	st.Next = next(st, s.config)
 	return st
 }
@@ -88,6 +92,8 @@ func next(st admin.Status, cfg *config.Config) []string {
 	}
 	for _, r := range st.Routes {
 		switch {
+		case r.Automation != nil && (r.Automation.Frozen != "" || r.Automation.Problem != ""):
+			steps = append(steps, fmt.Sprintf("strangler route show %s --config %s", r.Name, st.Config.Path))
 		case r.Copies != nil && r.Copies.Mismatched > 0:
 			steps = append(steps, fmt.Sprintf("strangler route mismatches %s --config %s", r.Name, st.Config.Path))
 		case r.Fallbacks > 0 && r.Stage == "live":

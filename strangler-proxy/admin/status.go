@@ -9,6 +9,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 )
@@ -33,6 +34,8 @@ type Status struct {
 	Default  Counters   `json:"default"` // requests without a route
 	BurnDown BurnDown   `json:"burndown"`
 	Next     []string   `json:"next_steps"`
+
+	Advice []promote.Advice `json:"advice,omitempty"` // what has been left lying
 }
 
 // Config says which configuration is in use and whether the file holds another.
@@ -80,6 +83,9 @@ type Route struct {
 	Stage string `json:"stage"`
 	Counters
 	Copies *shadow.Stats `json:"copies,omitempty"` // of a route with a service
+
+	Traffic    Traffic         `json:"traffic"`
+	Automation *promote.Status `json:"automation,omitempty"` // of a route that moves by itself, or of its group
 }
 
 // BurnDown says how much of the monolith's work services do; its series are in GET /discover.

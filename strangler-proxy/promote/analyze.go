@@ -18,7 +18,7 @@ const (
 
 // Copies sum up the comparison of copied requests.
 type Copies struct {
-	Compared   int // answers that were compared, or should have been and did not come
+	Compared   int // copies whose answers were compared
 	Mismatches int // of those
 }
 

@@ -8,6 +8,7 @@ import (
 
 // A Status is how the automation of a route or group stands, for people and programs.
 type Status struct {
+	Name       string     `json:"name"`     // of the route, or of the group that it moves with
 	Promotes   bool       `json:"promotes"` // it has settings for promotion
 	Verdict    Verdict    `json:"verdict,omitempty"`
 	Why        string     `json:"why,omitempty"`
@@ -32,7 +33,7 @@ type Checks struct {
 
 // status is what the state shows of r.
 func (s *state) status(r Route) Status {
-	st := Status{Promotes: r.Settings != nil, Frozen: s.frozen, Held: s.held, Problem: s.problem}
+	st := Status{Name: r.Name, Promotes: r.Settings != nil, Frozen: s.frozen, Held: s.held, Problem: s.problem}
 	if !s.lease.IsZero() {
 		lease := s.lease
 		st.LeaseUntil = &lease
