@@ -71,6 +71,11 @@ func (t *tool) completeMoves(cmd *cobra.Command, args []string, word string) ([]
 	if len(args) == 0 {
 		return routes, directive
 	}
+	return stageExamples(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// stageExamples are stages that can be written as they stand.
+func stageExamples() []string {
 	words := []string{}
 	for _, w := range route.StageWords() {
 		if w == "canary" {
@@ -78,5 +83,5 @@ func (t *tool) completeMoves(cmd *cobra.Command, args []string, word string) ([]
 		}
 		words = append(words, w)
 	}
-	return words, cobra.ShellCompDirectiveNoFileComp
+	return words
 }

@@ -51,6 +51,9 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	if n := top["guard"]; n != nil {
 		cfg.Guard = c.guard(n)
 	}
+	if n := top["audit"]; n != nil {
+		c.audit(n, cfg)
+	}
 	if n := top["panic"]; n != nil {
 		cfg.Panic = c.panic(n)
 	}

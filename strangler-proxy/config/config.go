@@ -52,9 +52,11 @@ type Config struct {
 	Sticky   route.Sticky
 	Force    Force
 	Guard    Guard
-	Shadow   shadow.Settings // of every side, and of routes that say nothing else
-	Table    *route.Table
-	Tests    []Test // in file order
+	// RequireReason says that a route goes forward only with a reason.
+	RequireReason bool
+	Shadow        shadow.Settings // of every side, and of routes that say nothing else
+	Table         *route.Table
+	Tests         []Test // in file order
 
 	Discovery discover.Settings
 	AccessLog AccessLog

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, tracingSection, guardSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, tracingSection, guardSection, auditSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -38,6 +38,7 @@ var (
 		{Name: "defaults", Type: "mapping", Doc: "What holds for every route that says nothing else."},
 		{Name: "routes", Type: "mapping of mapping", Doc: "The routes by name. Their order does not matter."},
 		{Name: "groups", Type: "mapping of mapping", Doc: "Routes that belong together, by the group's name, which is no route's."},
+		{Name: "audit", Type: "mapping", Doc: "What the audit log asks for, see below."},
 		{Name: "guard", Type: "mapping or off", Default: "on", Doc: "What has to be shown before a route goes forward, see below."},
 		{Name: "force", Type: "mapping", Doc: "Who may choose the side of their own requests."},
 		{Name: "log", Type: "mapping", Doc: "The access log, see below."},

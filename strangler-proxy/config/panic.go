@@ -11,7 +11,7 @@ import (
 // variable, because reasons hold anything.
 func (c *checker) panic(n *yamldoc.Node) string {
 	switch {
-	case n.Kind == yamldoc.Bool && n.Text == "false":
+	case n.Kind == yamldoc.Bool && strings.EqualFold(n.Text, "false"):
 		return ""
 	case n.Kind == yamldoc.Bool, n.Kind == yamldoc.String && strings.TrimSpace(n.Text) != "":
 		return n.Text

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
@@ -34,8 +35,8 @@ func Moves(stages map[string]string) ([]Move, error) {
 // Set moves routes and groups to other stages: all of them in one write, or none. What the guard
 // objects to needs Order.Force; without it the error is a *RefusedError.
 func (f *File) Set(ctx context.Context, moves []Move, o Order) (*Result, error) {
-	return f.edit(ctx, o, false, func(d *config.Draft, r *Result) ([]audit.Entry, error) {
-		return f.move(d, r, moves, o, audit.Move)
+	return f.edit(ctx, o, o.Action == audit.Rollback, func(d *config.Draft, r *Result) ([]audit.Entry, error) {
+		return f.move(d, r, moves, o, o.Action)
 	})
 }
 
@@ -49,6 +50,9 @@ func (f *File) move(d *config.Draft, r *Result, moves []Move, o Order, action st
 	for _, c := range d.Changes() {
 		if !c.Changed() {
 			continue
+		}
+		if c.To > c.From && d.Config.RequireReason && strings.TrimSpace(o.Reason) == "" {
+			return nil, program.Fail(program.Usage, "add --reason", "%s goes forward without a reason, and audit.require_reason asks for one", c.Name)
 		}
 		e := entry(action, c.Name, c.Group, c.Routes, c.From, c.To)
 		for _, name := range c.Routes {

@@ -344,3 +344,31 @@ func TestToggles(t *testing.T) {
 	}
 	r.said()
 }
+
+func TestReasonsMayBeRequired(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, source+"audit: { require_reason: true }\n")
+	if err := r.set("a", "shadow", steer.Order{Reason: " "}); program.Code(err) != program.Usage || r.stage("a") != "monolith" {
+		t.Errorf("forward without a reason: %v", err)
+	}
+	r.must(r.set("a", "shadow", steer.Order{Reason: "begin"}))
+	r.must(r.set("a", "monolith", steer.Order{}))
+	r.wantLog("cli:x a monolith>shadow begin", "cli:x a shadow>monolith")
+}
+
+// Automation that goes back freezes the route as a person's rollback does.
+func TestSetAsARollback(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, source)
+	r.must(r.set("a", "shadow", steer.Order{}))
+	r.must(r.set("a", "monolith", steer.Order{Actor: "auto:rollback", Action: audit.Rollback, Reason: "errors", IfMatch: r.config().Hash}))
+	h, err := r.History()
+	r.must(err)
+	if why, frozen := h.Frozen("a"); !frozen || !why.Automatic() {
+		t.Errorf("%+v", h)
+	}
+	var stale *config.StaleError
+	if err := r.set("a", "shadow", steer.Order{Actor: "auto:promote", IfMatch: "0123"}); !errors.As(err, &stale) {
+		t.Errorf("another was faster: %v", err)
+	}
+}
