@@ -46,7 +46,7 @@ func newAnswer(x *exchange.Exchange, status int, message string, head *http1.Req
 func failureAnswer(x *exchange.Exchange, failed *upstream.Error, head *http1.Request) ownAnswer {
 	var bad *http1.Error
 	switch {
-	case errors.Is(failed, errStall):
+	case errors.Is(failed, errStall), errors.Is(failed, upstream.ErrLate):
 		x.Failure = "client_body"
 		a := newAnswer(x, http.StatusRequestTimeout, errStall.Error(), head)
 		a.closing = true

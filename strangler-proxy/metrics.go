@@ -23,6 +23,8 @@ type metrics struct {
 
 	breakerChanges *prometheus.CounterVec
 	refused        *prometheus.CounterVec
+	retries        *prometheus.CounterVec
+	noRetries      *prometheus.CounterVec
 	leaks          *prometheus.CounterVec
 
 	reloadGood, reloadTime, configVersion prometheus.Gauge
@@ -52,6 +54,12 @@ func newMetrics() *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_fallbacks_refused_total", Help: "Requests answered 503 because fallback.max was reached.",
 		}, []string{"route"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_retries_total", Help: "Further tries at the same side: instances that did not take the request, and retries.",
+		}, []string{"route"}),
+		noRetries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "strangler_retries_refused_total", Help: "Requests that were not tried again because retry.budget was spent.",
+		}, []string{"route"}),
 		leaks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_leaks_total", Help: "Responses that named an internal host to clients.",
 		}, []string{"route"}),
@@ -63,7 +71,7 @@ func newMetrics() *metrics {
 			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
 		}, []string{"hash"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.breakerChanges, m.refused, m.leaks,
+	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.breakerChanges, m.refused, m.retries, m.noRetries, m.leaks,
 		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -87,6 +95,8 @@ type routeMetrics struct {
 	sides     [3]sideMetrics // monolith, service, proxy
 	fallbacks *prometheus.CounterVec
 	refused   prometheus.Counter
+	retries   prometheus.Counter
+	noRetries prometheus.Counter
 }
 
 type sideMetrics struct {
@@ -95,7 +105,7 @@ type sideMetrics struct {
 }
 
 func (m *metrics) route(name string) *routeMetrics {
-	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name}), refused: m.refused.WithLabelValues(name)}
+	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name}), refused: m.refused.WithLabelValues(name), retries: m.retries.WithLabelValues(name), noRetries: m.noRetries.WithLabelValues(name)}
 	m.leaks.WithLabelValues(name) // shown from the beginning
 	for i, side := range []string{config.MonolithName, "service", config.ProxyName} {
 		for class := range r.sides[i].classes {
@@ -122,6 +132,12 @@ func (c *routeCounters) record(x *exchange.Exchange) {
 	side.classes[min(max(x.Status/100, 1), 5)-1].Inc()
 	if !x.Upgraded {
 		side.duration.Observe(x.Took.Seconds())
+	}
+	if x.Retries > 0 {
+		c.metrics.retries.Add(float64(x.Retries))
+	}
+	if x.NoRetry {
+		c.metrics.noRetries.Inc()
 	}
 	if x.Failure == upstream.ReasonBudget {
 		c.metrics.refused.Inc()

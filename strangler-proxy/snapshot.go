@@ -15,6 +15,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/retry"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
@@ -35,7 +36,9 @@ type snapshot struct {
 // A liveRoute is a route with what it needs at run time.
 type liveRoute struct {
 	service  *exchange.Target // nil if the route names none
-	timeout  time.Duration
+	waits    config.Waits
+	fallback *config.Fallback
+	retry    *config.Retry // nil: none
 	counters *routeCounters
 }
 
@@ -95,18 +98,21 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 	s := &snapshot{
 		config: cfg, version: version, loaded: time.Now(),
 		monolith: r.target(cfg.Monolith), hosts: hostsOf(cfg),
-		fallback: &liveRoute{counters: r.countersOf(route.Default)},
+		fallback: &liveRoute{counters: r.countersOf(route.Default), waits: cfg.Waits, fallback: &cfg.Fallback},
 	}
 	services := map[string]*exchange.Target{}
 	for _, u := range cfg.Services {
 		services[u.Name] = r.target(u)
 		s.services = append(s.services, services[u.Name])
 	}
-	for _, rt := range cfg.Routes {
-		s.routes = append(s.routes, liveRoute{
-			service: services[rt.Service], timeout: rt.Timeout, counters: r.countersOf(rt.Name),
-		})
-		s.routes[len(s.routes)-1].counters.judged.tune(cfg.PromotionOf(&rt))
+	for i := range cfg.Routes {
+		rt := &cfg.Routes[i]
+		live := liveRoute{service: services[rt.Service], waits: rt.Waits, fallback: &rt.Fallback, counters: r.countersOf(rt.Name)}
+		if rt.Retry.Max > 0 {
+			live.retry = &rt.Retry
+		}
+		s.routes = append(s.routes, live)
+		live.counters.judged.tune(cfg.PromotionOf(rt))
 	}
 	return s
 }
@@ -114,7 +120,10 @@ func (r *registry) snapshot(cfg *config.Config, version uint64) *snapshot {
 func (r *registry) target(u config.Upstream) *exchange.Target {
 	old := r.targets[u.Name]
 	same := old != nil && slices.EqualFunc(old.URLs, u.URLs, sameURL) && sameBreaker(old.Breaker, u.Breaker)
-	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout}
+	t := &exchange.Target{Name: u.Name, URLs: u.URLs, Timeout: u.Timeout, Retries: &retry.Budget{}}
+	if old != nil {
+		t.Retries = old.Retries
+	}
 	for _, instance := range u.URLs {
 		t.Origins = append(t.Origins, r.origin(instance))
 	}
@@ -164,11 +173,11 @@ func (s *snapshot) live(d route.Decision) *liveRoute {
 
 // plan says whom to ask for a decision.
 func (s *snapshot) plan(d route.Decision) exchange.Plan {
-	p := exchange.Plan{Monolith: s.monolith, Fallback: &s.config.Fallback}
+	live := s.live(d)
+	p := exchange.Plan{Monolith: s.monolith, Fallback: live.fallback, Waits: live.waits}
 	if d.Side == route.ToService {
-		live := s.live(d)
 		p.Alone = !d.Fallback
-		p.Service, p.Timeout = live.service, live.timeout
+		p.Service, p.Retry = live.service, live.retry
 	}
 	return p
 }

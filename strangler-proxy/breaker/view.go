@@ -32,6 +32,9 @@ func (b *Breaker) View() View {
 	return v
 }
 
+// Closed reports whether every request goes to the service. A nil Breaker is closed.
+func (b *Breaker) Closed() bool { return b == nil || stateOf(b.phase.Load()) == Closed }
+
 // Resting reports whether the service has been left alone for less than Settings.Wait.
 // A nil Breaker never rests.
 func (b *Breaker) Resting() bool {

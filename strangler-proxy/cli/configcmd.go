@@ -141,10 +141,11 @@ func (t *tool) configShow() *cobra.Command {
 func effective(cfg *config.Config) map[string]any {
 	services, routes := map[string]any{}, map[string]any{}
 	for _, s := range cfg.Services {
-		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String(), "sandbox": s.Sandbox}
+		services[s.Name] = map[string]any{"url": texts(s), "health": s.Health, "timeout": s.Timeout.String(), "try_timeout": s.Try.String(), "breaker": breakerValue(s), "slow_start": s.SlowStart.String(), "sandbox": s.Sandbox}
 	}
 	for _, r := range cfg.Routes {
-		routes[r.Name] = addStages(map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "timeout": r.Timeout.String(), "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}, r)
+		view := map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}
+		routes[r.Name] = addTroubles(addStages(view, r), &r)
 	}
 	return map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen,
@@ -153,7 +154,7 @@ func effective(cfg *config.Config) map[string]any {
 		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"discovery": discoveryValue(cfg), "log": logValue(cfg), "tracing": tracingValue(cfg), "services": services,
 		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),
-		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
+		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "retry": retryValue(&cfg.Retry), "deadline": cfg.Waits.Deadline.String(), "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
 	}
 }
 
@@ -186,11 +187,17 @@ func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
-	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
+	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  retry: %s\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, cfg.Retry.Text(), config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
+	if d := cfg.Waits.Deadline; d > 0 {
+		fmt.Fprintf(&b, "  deadline: %s\n", d)
+	}
 	fmt.Fprintf(&b, "discovery: %s\nlog: %s\ntracing: %s\n", cfg.DiscoveryText(), cfg.LogText(), cfg.TracingText())
 	fmt.Fprint(&b, "services:\n")
 	for _, s := range cfg.Services {
 		fmt.Fprintf(&b, "  %s: { url: [%s], timeout: %s", s.Name, strings.Join(texts(s), ", "), s.Timeout)
+		if s.Try > 0 {
+			fmt.Fprintf(&b, ", try_timeout: %s", s.Try)
+		}
 		if s.Health != "" {
 			fmt.Fprintf(&b, ", health: { path: %q, interval: %s, timeout: %s }", s.Health, s.Checks.Interval, s.Checks.Timeout)
 		}
@@ -206,7 +213,7 @@ func effectiveYAML(cfg *config.Config) string {
 		if r.Service != "" {
 			fmt.Fprintf(&b, "to: %s, ", r.Service)
 		}
-		fmt.Fprintf(&b, "%stimeout: %s%s }\n", stageYAML(cfg, r), r.Timeout, copiesYAML(cfg, r))
+		fmt.Fprintf(&b, "%stimeout: %s%s%s }\n", stageYAML(cfg, r), r.Timeout, troublesYAML(cfg, &r), copiesYAML(cfg, r))
 	}
 	if len(cfg.Tests) > 0 {
 		fmt.Fprint(&b, "tests:\n")

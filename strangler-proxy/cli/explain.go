@@ -123,7 +123,7 @@ func (t *tool) explain(cfg *config.Config, head route.Head) (explanation, error)
 	}
 	e.ServedBy, e.Route, e.Stage, e.Reason = strings.Join(config.Owners(d), " or "), d.Name(), d.Stage().String(), string(d.Reason)
 	e.Key = keyOf(d, &head)
-	e.Why, e.Copy, e.Fallback = whyStage(d, e.Key), copyWord(d), d.Fallback
+	e.Why, e.Copy, e.Fallback = whyStage(d, e.Key), copyWord(d), d.Fallback && !cfg.Route(d.Route.Name).Fallback.None()
 	all, err := cfg.Table.Explain(head)
 	if err != nil {
 		return e, err

@@ -39,18 +39,22 @@ func (t *tool) readFile(path string) (*config.Config, error) {
 }
 
 type routeView struct {
-	Name    string   `json:"name"`
-	Match   string   `json:"match"`
-	To      string   `json:"to,omitempty"`
-	Stage   string   `json:"stage"`
-	Group   string   `json:"group,omitempty"`
-	Split   string   `json:"split,omitempty"`
-	Data    string   `json:"data,omitempty"`
-	Sticky  []string `json:"sticky"`
-	Cohorts []string `json:"cohorts,omitempty"`
-	Timeout string   `json:"timeout"`
-	Line    int      `json:"line"`
-	URLs    []string `json:"urls,omitempty"`
+	Name     string   `json:"name"`
+	Match    string   `json:"match"`
+	To       string   `json:"to,omitempty"`
+	Stage    string   `json:"stage"`
+	Group    string   `json:"group,omitempty"`
+	Split    string   `json:"split,omitempty"`
+	Data     string   `json:"data,omitempty"`
+	Sticky   []string `json:"sticky"`
+	Cohorts  []string `json:"cohorts,omitempty"`
+	Timeout  string   `json:"timeout"`
+	Try      string   `json:"try_timeout,omitempty"`
+	Deadline string   `json:"deadline,omitempty"`
+	Fallback string   `json:"fallback"`
+	Retry    string   `json:"retry"`
+	Line     int      `json:"line"`
+	URLs     []string `json:"urls,omitempty"`
 }
 
 func viewOf(cfg *config.Config, r config.Route) routeView {
@@ -59,6 +63,7 @@ func viewOf(cfg *config.Config, r config.Route) routeView {
 		Timeout: r.Timeout.String(), Line: r.Line, Group: r.Group, Split: r.Split,
 		Data: dataText(r), Sticky: stickyTexts(r.Sticky), Cohorts: cohortTexts(r),
 	}
+	v.troubles(&r)
 	if s := cfg.Service(r.Service); s != nil {
 		for _, u := range s.URLs {
 			v.URLs = append(v.URLs, u.String())
@@ -139,7 +144,12 @@ func (v routeView) rows() [][]string {
 	if strings.HasPrefix(v.Stage, "canary") {
 		rows = append(rows, []string{"sticky", strings.Join(v.Sticky, ", ")})
 	}
-	return append(rows, []string{"timeout", v.Timeout})
+	for _, row := range [][]string{{"timeout", v.Timeout}, {"try_timeout", v.Try}, {"deadline", v.Deadline}} {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
+	return append(rows, []string{"fallback", v.Fallback}, []string{"retry", v.Retry})
 }
 
 // withoutEmpty cuts the last column off when no row has anything in it.

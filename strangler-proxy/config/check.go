@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
@@ -30,7 +29,7 @@ func (c *checker) add(pos yamldoc.Pos, remedy, format string, args ...any) {
 }
 
 func (c *checker) config(root *yamldoc.Node) *Config {
-	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings()}
+	cfg := &Config{Listen: DefaultListen, Admin: DefaultAdmin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Fallback: defaultFallback(), Retry: defaultRetry(), Sticky: defaultSticky(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings()}
 	cfg.Guard = defaultGuard()
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "begin with: version: 1", "the file is empty")
@@ -57,13 +56,14 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	if n := top["panic"]; n != nil {
 		cfg.Panic = c.panic(n)
 	}
-	serviceTimeout := c.defaults(top["defaults"], cfg)
+	waits := c.defaults(top["defaults"], cfg)
+	cfg.Waits = waits
 	if n := top["monolith"]; n != nil {
-		cfg.Monolith = c.upstream(n, monolithSection, MonolithName, DefaultMonolithTimeout)
+		cfg.Monolith = c.upstream(n, monolithSection, MonolithName, Waits{Timeout: DefaultMonolithTimeout})
 		cfg.Monolith.Name = MonolithName
 	}
 	if n := top["services"]; n != nil {
-		c.services(n, cfg, serviceTimeout)
+		c.services(n, cfg, waits)
 	}
 	c.loops(top, cfg)
 	if n := top["force"]; n != nil {
@@ -71,7 +71,7 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	}
 	groups := c.groups(top["groups"], top["routes"], cfg)
 	if n := top["routes"]; n != nil {
-		c.routes(n, groups, cfg, serviceTimeout)
+		c.routes(n, groups, cfg, waits)
 	}
 	cfg.Discovery = c.discovery(top["discovery"])
 	cfg.AccessLog = c.log(top["log"])
@@ -170,28 +170,27 @@ func (c *checker) admin(n *yamldoc.Node, cfg *Config) {
 	}
 }
 
-func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
-	timeout := DefaultServiceTimeout
+func (c *checker) defaults(n *yamldoc.Node, cfg *Config) Waits {
+	waits := Waits{Timeout: DefaultServiceTimeout}
 	if n == nil {
-		return timeout
+		return waits
 	}
 	keys, ok := c.section(n, defaultsSection, "defaults")
 	if !ok {
-		return timeout
+		return waits
 	}
-	if t := keys["timeout"]; t != nil {
-		timeout = c.duration(t, "defaults.timeout")
-	}
+	c.waits(keys, "defaults", &waits)
 	if f := keys["fallback"]; f != nil {
 		keys, _ := c.section(f, fallbackSection, "defaults.fallback")
 		if on := keys["on"]; on != nil {
-			maximum := cfg.Fallback.Max
-			cfg.Fallback = c.fallback(on)
-			cfg.Fallback.Max = maximum
+			cfg.Fallback.Causes = c.causes(on, "defaults.fallback.on", "e.g. [connect, 502-504]")
 		}
 		if m := keys["max"]; m != nil {
 			cfg.Fallback.Max = c.budget(m)
 		}
+	}
+	if r := keys["retry"]; r != nil {
+		c.retry(r, retrySection, "defaults.retry", &cfg.Retry)
 	}
 	if s := keys["sticky"]; s != nil {
 		cfg.Sticky = c.sticky(s, "defaults.sticky")
@@ -199,11 +198,11 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) time.Duration {
 	if s := keys["shadow"]; s != nil {
 		cfg.shadowWrites = c.shadowing(s, shadowSection, "defaults.shadow", &cfg.Shadow)
 	}
-	return timeout
+	return waits
 }
 
-func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time.Duration) Upstream {
-	u := Upstream{Timeout: timeout, Checks: defaultChecks(), SlowStart: defaultSlowStart}
+func (c *checker) upstream(n *yamldoc.Node, s Section, what string, waits Waits) Upstream {
+	u := Upstream{Waits: waits, Checks: defaultChecks(), SlowStart: defaultSlowStart}
 	if s.Path == serviceSection.Path {
 		on := breaker.Default()
 		u.Breaker = &on
@@ -229,9 +228,7 @@ func (c *checker) upstream(n *yamldoc.Node, s Section, what string, timeout time
 	if s := keys["slow_start"]; s != nil {
 		u.SlowStart = c.duration(s, what+".slow_start")
 	}
-	if t := keys["timeout"]; t != nil {
-		u.Timeout = c.duration(t, what+".timeout")
-	}
+	c.waits(keys, what, &u.Waits)
 	if b := keys["breaker"]; b != nil {
 		u.Breaker = c.breaker(b, what+".breaker")
 	}
@@ -266,18 +263,18 @@ func (c *checker) named(n *yamldoc.Node, what string, each func(e yamldoc.Entry)
 	}
 }
 
-func (c *checker) services(n *yamldoc.Node, cfg *Config, timeout time.Duration) {
+func (c *checker) services(n *yamldoc.Node, cfg *Config, waits Waits) {
 	c.named(n, "service", func(e yamldoc.Entry) {
 		if e.Key == MonolithName || e.Key == ProxyName {
 			c.add(e.KeyPos, "", "a service cannot be named %q: answers are marked with that name", e.Key)
 		}
-		service := c.upstream(e.Value, serviceSection, fmt.Sprintf("service %q", e.Key), timeout)
+		service := c.upstream(e.Value, serviceSection, fmt.Sprintf("service %q", e.Key), waits)
 		service.Name = e.Key
 		cfg.Services = append(cfg.Services, service)
 	})
 }
 
-func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Config, timeout time.Duration) {
+func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Config, waits Waits) {
 	c.named(n, "route", func(e yamldoc.Entry) {
 		what := fmt.Sprintf("route %q", e.Key)
 		if e.Key == route.Default {
@@ -287,7 +284,7 @@ func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Con
 		if !ok {
 			return
 		}
-		r := Route{Route: route.Route{Name: e.Key}, Line: e.KeyPos.Line, Timeout: timeout}
+		r := Route{Route: route.Route{Name: e.Key}, Line: e.KeyPos.Line, Waits: waits, Fallback: cfg.Fallback, Retry: cfg.Retry}
 		if m := keys["match"]; m != nil {
 			r.Match = c.match(m, what)
 		}
@@ -297,9 +294,7 @@ func (c *checker) routes(n *yamldoc.Node, groups map[string]membership, cfg *Con
 			r.Cohorts = c.cohorts(n, what)
 		}
 		c.target(&r, keys["to"], e.KeyPos, cfg)
-		if t := keys["timeout"]; t != nil {
-			r.Timeout = c.duration(t, what+".timeout")
-		}
+		c.troubles(&r, keys, what)
 		c.copies(&r, keys, what, cfg)
 		c.automate(&r, keys, what, groups[e.Key])
 		cfg.Routes = append(cfg.Routes, r)
@@ -343,7 +338,18 @@ func (c *checker) target(r *Route, to *yamldoc.Node, pos yamldoc.Pos, cfg *Confi
 		c.add(to.Pos, remedy, "route %q goes to %q, which is not among the services", r.Name, r.Service)
 		return
 	}
-	r.Timeout = service.Timeout
+	r.Waits = service.Waits
+}
+
+// troubles reads what the route does when its service is in trouble.
+func (c *checker) troubles(r *Route, keys map[string]*yamldoc.Node, what string) {
+	c.waits(keys, what, &r.Waits)
+	if n := keys["fallback"]; n != nil {
+		c.fallback(n, what+".fallback", &r.Fallback)
+	}
+	if n := keys["retry"]; n != nil {
+		c.retry(n, routeRetrySection, what+".retry", &r.Retry)
+	}
 }
 
 func (c *checker) compile(cfg *Config) {

@@ -46,9 +46,11 @@ type Config struct {
 	Panic    string          // why every route is on the monolith for now; empty: none is because of it
 	Monolith Upstream
 	Services []Upstream // in file order
-	Fallback Fallback
-	Routes   []Route // in file order
-	Groups   []Group // in file order
+	Fallback Fallback   // of routes that say nothing else
+	Retry    Retry      // of routes that say nothing else
+	Waits    Waits      // of routes and services that say nothing else
+	Routes   []Route    // in file order
+	Groups   []Group    // in file order
 	Sticky   route.Sticky
 	Force    Force
 	Guard    Guard
@@ -70,7 +72,7 @@ type Upstream struct {
 	Name      string
 	URLs      []*url.URL
 	Health    string            // path that answers 200 when an instance is well; may be empty
-	Timeout   time.Duration     // until its response begins; 0 means no limit
+	Waits                       // of requests that no route says more about
 	Checks    HealthChecks      // of several instances that have a health path
 	SlowStart time.Duration     // of one of several instances that comes back
 	Breaker   *breaker.Settings // nil: none
@@ -80,13 +82,15 @@ type Upstream struct {
 // A Route is a route of the table with what only the file says about it.
 type Route struct {
 	route.Route
-	Timeout time.Duration     // until the service's response begins; 0 means no limit
-	Promote *promote.Settings // nil: somebody else moves it
-	Expires time.Duration     // how long a canary lasts that nobody confirms; 0 means for ever
-	Split   string            // of its group: the split that moves its data; may be empty
-	Shadow  shadow.Settings
-	Compare shadow.Rules
-	Line    int
+	Waits
+	Fallback Fallback
+	Retry    Retry
+	Promote  *promote.Settings // nil: somebody else moves it
+	Expires  time.Duration     // how long a canary lasts that nobody confirms; 0 means for ever
+	Split    string            // of its group: the split that moves its data; may be empty
+	Shadow   shadow.Settings
+	Compare  shadow.Rules
+	Line     int
 }
 
 // Service returns the service named name, or nil.
@@ -165,9 +169,9 @@ func Single(address, admin, monolith string) (*Config, error) {
 		return nil, err
 	}
 	return &Config{
-		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(),
+		Listen: address, Admin: admin, Front: listen.Settings{Limits: listen.DefaultLimits()}, Table: table, Fallback: defaultFallback(), Retry: defaultRetry(),
 		Sticky: defaultSticky(), Guard: defaultGuard(), Shadow: shadow.Default(), Discovery: discover.DefaultSettings(), AccessLog: AccessLog{Format: LogAuto},
-		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Timeout: DefaultMonolithTimeout},
+		Monolith: Upstream{Name: MonolithName, URLs: []*url.URL{u}, Waits: Waits{Timeout: DefaultMonolithTimeout}},
 	}, nil
 }
 

@@ -9,18 +9,26 @@ import (
 
 // A Fallback says after which failures of a service the monolith may answer.
 type Fallback struct {
-	Connect, Reset, Timeout bool
-	statuses                [100]bool // 500 to 599
-	Max                     Budget
+	Causes
+	Max Budget // of all routes together
 }
 
-// Status reports whether the monolith may answer in place of this status.
-func (f *Fallback) Status(status int) bool {
+// Causes are failures of a service after which something else may be tried.
+type Causes struct {
+	Connect, Reset, Timeout bool
+	statuses                [100]bool // 500 to 599
+}
+
+// Status reports whether an answer with this status is among them.
+func (f *Causes) Status(status int) bool {
 	return status >= 500 && status < 600 && f.statuses[status-500]
 }
 
+// None reports whether there is no cause at all.
+func (f *Causes) None() bool { return *f == Causes{} }
+
 func defaultFallback() Fallback {
-	f := Fallback{Connect: true, Reset: true, Timeout: true, Max: Budget{Count: DefaultFallbackMax}}
+	f := Fallback{Causes: Causes{Connect: true, Reset: true, Timeout: true}, Max: Budget{Count: DefaultFallbackMax}}
 	for _, s := range []int{501, 502, 503, 504} {
 		f.statuses[s-500] = true
 	}
@@ -28,7 +36,7 @@ func defaultFallback() Fallback {
 }
 
 // Words lists the causes in the spelling of the file.
-func (f *Fallback) Words() []string {
+func (f *Causes) Words() []string {
 	var words []string
 	for _, w := range []struct {
 		on   bool
@@ -46,19 +54,35 @@ func (f *Fallback) Words() []string {
 	return words
 }
 
-func (c *checker) fallback(n *yamldoc.Node) Fallback {
-	var f Fallback
+// fallback reads a route's fallback, `off` or a mapping, over the one of every route.
+func (c *checker) fallback(n *yamldoc.Node, what string, f *Fallback) {
+	if isOff(n) {
+		f.Causes = Causes{}
+		return
+	}
+	keys, _ := c.section(n, routeFallbackSection, what)
+	if on := keys["on"]; on != nil {
+		f.Causes = c.causes(on, what+".on", "e.g. [connect, 502-504]")
+	}
+}
+
+func isOff(n *yamldoc.Node) bool {
+	return n.Kind != yamldoc.Map && (n.Text == "off" || n.Text == "false")
+}
+
+func (c *checker) causes(n *yamldoc.Node, what, remedy string) Causes {
+	var f Causes
 	if n.Kind != yamldoc.List {
-		c.add(n.Pos, "e.g. [connect, 502-504]", "defaults.fallback.on must be a list, this is %s", n.Kind)
+		c.add(n.Pos, remedy, "%s must be a list, this is %s", what, n.Kind)
 		return f
 	}
 	for _, item := range n.Items {
-		c.cause(item, &f)
+		c.cause(item, what, &f)
 	}
 	return f
 }
 
-func (c *checker) cause(n *yamldoc.Node, f *Fallback) {
+func (c *checker) cause(n *yamldoc.Node, what string, f *Causes) {
 	switch n.Text {
 	case "connect":
 		f.Connect = true
@@ -77,11 +101,11 @@ func (c *checker) cause(n *yamldoc.Node, f *Fallback) {
 		to, err = strconv.Atoi(high)
 	}
 	if err != nil {
-		c.add(n.Pos, yamldoc.DidYouMean(n.Text, []string{"connect", "reset", "timeout"}), "unknown cause %q in defaults.fallback.on", orNothing(n))
+		c.add(n.Pos, yamldoc.DidYouMean(n.Text, []string{"connect", "reset", "timeout"}), "unknown cause %q in %s", orNothing(n), what)
 		return
 	}
 	if from < 500 || to > 599 || from > to {
-		c.add(n.Pos, "a status from 500 to 599, or a range such as 502-504", "%s in defaults.fallback.on", n.Text)
+		c.add(n.Pos, "a status from 500 to 599, or a range such as 502-504", "%s in %s", n.Text, what)
 		return
 	}
 	for s := from; s <= to; s++ {

@@ -19,7 +19,7 @@ type Section struct {
 
 // Sections lists every mapping of the file, the top level first.
 func Sections() []Section {
-	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, shadowSection, discoverySection, logSection, tracingSection, guardSection, auditSection, groupSection, routeSection, matchSection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
+	return []Section{topSection, tlsSection, limitsSection, adminSection, monolithSection, serviceSection, healthSection, breakerSection, defaultsSection, fallbackSection, retrySection, shadowSection, discoverySection, logSection, tracingSection, guardSection, auditSection, groupSection, routeSection, matchSection, routeFallbackSection, routeRetrySection, routeShadowSection, compareSection, promoteSection, requireSection, cohortSection, forceSection}
 }
 
 // The sections. They are constants in all but name.
@@ -59,12 +59,16 @@ var (
 		{Name: "health", Type: "path or mapping", Doc: "A path that answers 2xx when the service is well. `strangler doctor` and `config check --connect` ask it, and the proxy does if there are several instances."},
 		{Name: "slow_start", Type: "duration", Default: "10s", Doc: "How long one of several instances that comes back gets less than its share. `0s` means not at all."},
 		{Name: "timeout", Type: "duration", Default: "`defaults.timeout`", Doc: "How long a response may take to begin."},
+		{Name: "try_timeout", Type: "duration", Default: "`defaults.try_timeout`", Doc: tryTimeoutDoc},
 		{Name: "breaker", Type: "mapping or off", Default: "on", Doc: "When the service is given a rest, see below. All its routes share it."},
 		{Name: "sandbox", Type: "boolean", Default: "false", Doc: "Whether requests may change the service's data while the monolith still owns them: `shadow.writes: sandbox` needs it."},
 	}}
 	defaultsSection = Section{"defaults", "", []Key{
-		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, counted while the service, not the client, keeps us waiting. `0s` means no limit."},
+		{Name: "timeout", Type: "duration", Default: "10s", Doc: "How long a service's response may take to begin, all its tries together, counted while the service, not the client, keeps us waiting. `0s` means no limit."},
+		{Name: "try_timeout", Type: "duration", Default: "0s", Doc: tryTimeoutDoc},
+		{Name: "deadline", Type: "duration", Default: "0s", Doc: deadlineDoc},
 		{Name: "fallback", Type: "mapping", Doc: "When the monolith answers in place of a service."},
+		{Name: "retry", Type: "mapping", Doc: "When a service is asked once more, see below."},
 		{Name: "sticky", Type: "list of keys", Default: "`[auto-cookie]`", Doc: "By what a canary recognises a client: the first that is there. `header:NAME`, `cookie:NAME` of the application, or `auto-cookie`, a cookie of the proxy for clients that have nothing else. Without it, those stay on the monolith."},
 		{Name: "shadow", Type: "mapping", Doc: "What is copied to the side that does not answer, see below."},
 	}}
@@ -72,11 +76,18 @@ var (
 		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},
 		{Name: "max", Type: "number or percentage", Default: "256", Doc: "How many requests at a time the monolith may answer in place of services, so that their failure does not become its own. A percentage is of all requests in flight, and allows 10 always. What is beyond is answered 503 with `Retry-After`."},
 	}}
+	routeFallbackSection = Section{"routes.NAME.fallback", "What `fallback.max` allows, all routes share.", []Key{
+		{Name: "on", Type: "list", Default: "`defaults.fallback`", Doc: "As in `defaults.fallback`."},
+	}}
 	routeSection = Section{"routes.NAME", "A route names the requests that move together, and how far they have moved.", []Key{
 		{Name: "match", Type: "match or mapping", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none. The mapping, see below, can ask for a host, headers and query parameters too."},
 		{Name: "to", Type: "service", Doc: "The service the route moves to. Required once the stage is not `monolith`."},
 		{Name: "stage", Type: "stage", Default: "its group's", Doc: "How far it has moved: `monolith`, `shadow`, `canary N%`, `live` or `done`, see below. Required unless its group has one."},
 		{Name: "timeout", Type: "duration", Default: "the service's", Doc: "How long the service's response may take to begin."},
+		{Name: "try_timeout", Type: "duration", Default: "the service's", Doc: tryTimeoutDoc},
+		{Name: "deadline", Type: "duration", Default: "`defaults.deadline`", Doc: deadlineDoc},
+		{Name: "fallback", Type: "mapping or off", Default: "`defaults.fallback`", Doc: "When the monolith answers in place of the service, see below. `off`: never."},
+		{Name: "retry", Type: "mapping or off", Default: "`defaults.retry`", Doc: "When the service is asked once more, see below."},
 		{Name: "data", Type: "none", Doc: "`none`: the service has no data of its own that could diverge from the monolith's, so requests that change something move with those that read."},
 		{Name: "cohorts", Type: "list of mappings", Doc: "Clients that a canary sends to the service in any case, see below."},
 		{Name: "sticky", Type: "list of keys", Default: "`defaults.sticky`", Doc: "By what a canary recognises clients. In a group, it is the group's."},

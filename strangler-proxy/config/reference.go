@@ -116,7 +116,7 @@ changes something might be done twice:
 | its response did not begin in time | monolith | 504 | ` + "`timeout`" + ` |
 | it answered 502, 503 or 504 | monolith | its answer | ` + "`status_503`" + ` |
 | its breaker is open: nothing was sent | monolith | monolith | ` + "`breaker_open`, `breaker_ramping`" + ` |
-| it answered 501: it did nothing | monolith | monolith if there is no body, else its answer | ` + "`status_501`" + ` |
+| it answered 501: it did nothing | monolith | monolith | ` + "`status_501`" + ` |
 
 A service that cannot be reached and an open breaker need ` + "`connect`" + ` in ` + "`fallback.on`" + `; without it, a request that meets an open breaker is
 answered 503 with ` + "`Retry-After`" + `. A breaker is *open* (no request reaches the service), then *half-open* (` + "`probes`" + ` requests
@@ -126,9 +126,13 @@ service, so all its routes share it, and it survives every reload that leaves th
 The monolith stands in for at most ` + "`fallback.max`" + ` requests at a time. What is beyond is answered 503 with ` + "`Retry-After`" + `,
 so a dead service cannot take the monolith down. A switched protocol, a WebSocket say, does not count.
 
-A request body is not kept: once a byte of it was read for the service, the monolith cannot get it. A service's
-response to a reading request of at most 16 KiB with a ` + "`Content-Length`" + ` is held until it is complete, so that a
-truncated one can be replaced; a larger one that breaks off reaches the client broken off.
+A request body of at most 64 KiB is kept until the answer, so that it can be sent again; one that is longer passes, and
+once it was begun nobody else can get it. A route's ` + "`fallback`" + ` takes the place of ` + "`fallback.on`" + `.
+
+A ` + "`deadline`" + ` bounds all of it: when it has passed before a response began, the client is answered 504 and nobody else is asked.
+
+A service's response to a reading request of at most 16 KiB with a ` + "`Content-Length`" + ` is held until it is complete, so that a
+truncated one can be replaced by another try or the monolith's; a larger one that breaks off reaches the client broken off.
 
 ## Copies
 

@@ -75,12 +75,15 @@ trusted_proxies: [10.0.0.0/8, 192.0.2.1]
 admin: { listen: 127.0.0.1:8001 }
 monolith: { url: http://127.0.0.1:9000, timeout: 30s }
 services:
-  s: { url: [http://127.0.0.1:9001, "https://127.0.0.1:9002"], health: /healthz, slow_start: 3s, timeout: 1m30s, breaker: { open_at: 5 of 20, probes: 3, ramp: 0s } }
+  s: { url: [http://127.0.0.1:9001, "https://127.0.0.1:9002"], health: /healthz, slow_start: 3s, timeout: 1m30s, try_timeout: 1s, breaker: { open_at: 5 of 20, probes: 3, ramp: 0s } }
   t: http://127.0.0.1:9003
   v: { url: http://127.0.0.1:9005, health: { path: /healthz, interval: 3s, timeout: 1s } }
   u: { url: "${U:-http://127.0.0.1:9004}", breaker: off, sandbox: true }
 defaults:
   timeout: 1.5s
+  try_timeout: 500ms
+  deadline: 3s
+  retry: { max: 2, on: [connect, reset, timeout, 503], budget: 10% }
   fallback: { on: [connect, 503, 521-523], max: 20% }
   sticky: [header:X-User-Id, cookie:session, auto-cookie]
   shadow: { methods: safe, writes: none, percent: 50, max_body: 64KiB, max_inflight: 8, queue: 32, max_rps: 100, timeout: 2s, baseline_percent: 5%, keep: 7 }
@@ -89,9 +92,9 @@ groups:
   g: { routes: [c, d], stage: canary 12.5%, split: orders, sticky: [auto-cookie], promote: { steps: [12.5, 100%] }, expires: 2160h }
   h: { routes: [b] }
 routes:
-  a: { match: "GET /a/{id}", to: s, stage: live, timeout: 500ms, shadow: { percent: 0.5%, writes: none, timeout: 1s, max_inflight: 2 }, compare: { ignore: [$.at, "$.links[*].href"], headers: [Content-Type], secrets: [pin_code], noise_margin: 2.5 }, expires: 24h, promote: { steps: [1, 50], every: 10m, for: 5m, check: 10s, min_requests: 100, threshold: 2, then: live, require: { error_delta: "<= 1%", p95_ratio: 2, mismatch: off, error_rate: 1%, p95: 1s } } }
+  a: { match: "GET /a/{id}", to: s, stage: live, timeout: 500ms, try_timeout: 100ms, deadline: 1s, fallback: { on: [connect] }, retry: { max: 0 }, shadow: { percent: 0.5%, writes: none, timeout: 1s, max_inflight: 2 }, compare: { ignore: [$.at, "$.links[*].href"], headers: [Content-Type], secrets: [pin_code], noise_margin: 2.5 }, expires: 24h, promote: { steps: [1, 50], every: 10m, for: 5m, check: 10s, min_requests: 100, threshold: 2, then: live, require: { error_delta: "<= 1%", p95_ratio: 2, mismatch: off, error_rate: 1%, p95: 1s } } }
   f: { match: POST /f, to: u, stage: shadow, shadow: { writes: sandbox } }
-  i: { match: /i, to: u, stage: shadow, shadow: off }
+  i: { match: /i, to: u, stage: shadow, shadow: off, fallback: off, retry: off }
   b: { match: { method: GET, path: /b, host: "*.shop.example", headers: { X-Beta: yes, X-N: 1 }, query: { all: true } }, to: t, stage: monolith }
   c: { match: GET /c, to: s, cohorts: [ { header: "X-Beta: yes" }, { cidr: 10.0.0.0/8 } ] }
   d: { match: POST /c, to: s }
@@ -114,6 +117,8 @@ func TestSchemaAndCheckerAgree(t *testing.T) {
 		schemaHead + "services: { s: { url: http://a, health: healthz } }\n", schemaHead + "services: { -s: http://a }\n", schemaHead + "services: { s: 7 }\n",
 		schemaHead + "routes: { a: /a }\n", schemaHead + "routes: { a: { stage: live } }\n",
 		schemaHead + "services: { s: { url: http://a, breaker: on } }\n", schemaHead + "services: { s: { url: http://a, sandbox: 1 } }\n",
+		schemaHead + "defaults: { retry: off }\n", schemaHead + "defaults: { retry: { max: two } }\n", schemaHead + "defaults: { retry: { budget: 20 } }\n",
+		schemaHead + "routes: { a: { match: /a, stage: monolith, fallback: on } }\n", schemaHead + "routes: { a: { match: /a, stage: monolith, fallback: { max: 3 } } }\n",
 		schemaHead + "defaults: { shadow: off }\n", schemaHead + "defaults: { shadow: { max_body: 7 } }\n", schemaHead + "defaults: { shadow: { percent: many } }\n",
 		schemaHead + "routes: { a: { match: /a, stage: monolith, shadow: on } }\n", schemaHead + "routes: { a: { match: /a, stage: monolith, compare: { ignore: $.a } } }\n",
 		schemaHead + "routes: { a: { match: a, stage: monolith } }\n", schemaHead + "routes: { a: { match: get /a, stage: monolith } }\n",

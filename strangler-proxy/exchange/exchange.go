@@ -12,6 +12,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/retry"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
@@ -35,14 +36,18 @@ type Exchange struct {
 
 	// NoFallback says why the monolith could not answer in place of the service.
 	NoFallback string
-	Failure    string // why nobody could answer, in one word
-	Status     int
-	Bytes      int64 // of the response's body
-	Upgraded   bool
-	Retries    int           // attempts beyond the first one at the same side
-	Took       time.Duration // until the end of the response
-	TraceID    string        // of the request's trace; empty if it is not traced
-	Trace      Trace         // nil if it is not traced
+
+	// NoRetry reports that the service would have been asked again if its budget had allowed it.
+	NoRetry bool
+
+	Failure  string // why nobody could answer, in one word
+	Status   int
+	Bytes    int64 // of the response's body
+	Upgraded bool
+	Retries  int           // attempts beyond the first one at the same side
+	Took     time.Duration // until the end of the response
+	TraceID  string        // of the request's trace; empty if it is not traced
+	Trace    Trace         // nil if it is not traced
 
 	// ServiceFailed reports that the service was to answer and could not, whoever
 	// answered then: a fallback and a breaker's refusal are the service's failures, too.
@@ -59,11 +64,12 @@ type Trace interface {
 
 // A Plan says whom to ask, in which order.
 type Plan struct {
-	Service  *Target       // nil: only the monolith
-	Alone    bool          // the monolith may not stand in for the service
-	Timeout  time.Duration // of the service's response
+	Service  *Target // nil: only the monolith
+	Alone    bool    // the monolith may not stand in for the service
 	Monolith *Target
 	Fallback *config.Fallback
+	Retry    *config.Retry // of the service; nil: none
+	Waits    config.Waits  // of the service, and of all
 }
 
 // A Target is an upstream and what is known about its condition. Goroutines share it.
@@ -74,4 +80,5 @@ type Target struct {
 	Timeout time.Duration
 	Breaker *breaker.Breaker // nil: none
 	Pool    *balance.Pool    // nil for one instance
+	Retries *retry.Budget
 }

@@ -211,7 +211,7 @@ func (e *exporter) stageDifferences(r *config.Route) {
 	case r.Stage == route.Done:
 		e.differs(Done, "done looks like live: an HTTPRoute never asks the monolith in place of a service", r.Name)
 	}
-	if r.Stage.IsCanary() || r.Stage == route.Live {
+	if (r.Stage.IsCanary() || r.Stage == route.Live) && !r.Fallback.None() {
 		e.differs(Fallback, "the monolith does not answer in place of a service that cannot; clients get its errors", r.Name)
 	}
 	for _, c := range r.Cohorts {

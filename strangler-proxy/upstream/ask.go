@@ -14,30 +14,79 @@ import (
 // An asking is one request to a target, whichever of its instances takes it.
 type asking struct {
 	target  *exchange.Target
-	timeout time.Duration
+	timeout time.Duration // of all tries together; 0 means none
+	try     time.Duration // of one; 0 means none
 	hold    int64
 	policy  *config.Fallback
+	retry   *config.Retry // nil: none
 }
 
-// ask tries the instances of a target in turn until one takes the request.
-func (c *Call) ask(q asking) answer {
-	if q.target.Pool == nil {
-		return c.askOne(q, q.target.Origins[0])
+// A choice goes through the instances of a target.
+type choice struct {
+	target   *exchange.Target
+	turn     balance.Turn
+	instance *balance.Instance // nil of a target with only one
+	origin   *origin.Origin
+}
+
+// next chooses an instance that was not chosen before, if there is one.
+func (s *choice) next() bool {
+	if s.target.Pool == nil {
+		if s.origin != nil {
+			return false
+		}
+		s.origin = s.target.Origins[0]
+		return true
 	}
-	turn := q.target.Pool.Turn()
-	instance := turn.Next()
-	for {
-		result := c.askOne(q, q.target.Origins[turn.At()])
-		c.judge(q, instance, result)
-		if result.failure == nil || result.failure.Sent || !c.body.again() || c.cause() != nil {
+	i := s.turn.Next()
+	if i == nil {
+		return false
+	}
+	s.instance, s.origin = i, s.target.Origins[s.turn.At()]
+	return true
+}
+
+// begin chooses the first instance of a round.
+func (s *choice) begin() {
+	s.origin = nil
+	if s.target.Pool != nil {
+		s.turn = s.target.Pool.Turn()
+	}
+	s.next()
+}
+
+// ask tries the instances of a target in turn until one takes the request, and again
+// where that is allowed.
+func (c *Call) ask(q asking) answer {
+	s := choice{target: q.target}
+	s.begin()
+	c.spent = 0
+	if q.retry != nil {
+		q.target.Retries.Asked()
+	}
+	for retries := 0; ; {
+		result := c.askOne(q, s.origin)
+		if s.instance != nil {
+			c.judge(q, s.instance, result)
+		}
+		// What nobody has taken may go to the next, whatever it is.
+		if f := result.failure; f != nil && !f.Sent && c.body.again() && c.cause() == nil && c.timeLeft(q) && s.next() {
+			c.Exchange.Retries++
+			continue
+		}
+		if !c.mayRetry(q, result, retries) {
 			return result
 		}
-		next := turn.Next()
-		if next == nil {
-			return result
+		c.discard(result)
+		c.forget()
+		if !s.next() {
+			if !c.pauseFor(backOff(retries)) {
+				return answer{failure: c.fail(c.cause(), false)}
+			}
+			s.begin()
 		}
+		retries++
 		c.Exchange.Retries++
-		instance = next
 	}
 }
 
@@ -59,7 +108,7 @@ const limitStale = 16
 // is tried again.
 func (c *Call) askOne(q asking, o *origin.Origin) answer {
 	for stale := 0; ; stale++ {
-		result := c.traced(q, attempt{origin: o, timeout: q.timeout, hold: q.hold})
+		result := c.traced(q, attempt{origin: o, timeout: c.tryTime(q), hold: q.hold})
 		if result.failure == nil || !result.failure.Stale || stale == limitStale || !c.body.again() || c.cause() != nil {
 			return result
 		}

@@ -82,7 +82,7 @@ func (c *Call) connect(a attempt) (*origin.Conn, error) {
 	c.stop = stop
 	c.began = false
 	if a.timeout > 0 {
-		c.limit.Set(wire.Now().Add(a.timeout))
+		c.allow(a.timeout)
 	}
 	c.mu.Unlock()
 	conn, err := a.origin.Dial(ctx)

@@ -102,8 +102,10 @@ func (c *Call) runPump(conn *origin.Conn, timeout time.Duration) {
 	for {
 		if !expecting {
 			c.pause()
+			c.idle.Store(true)
 		}
 		p, err := c.Client.ReadBody()
+		c.idle.Store(false)
 		c.resume(timeout)
 		expecting = false
 		if errors.Is(err, io.EOF) {

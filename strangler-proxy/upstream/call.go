@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
@@ -32,7 +33,10 @@ type Call struct {
 	body     body
 	out      []byte // what is being sent upstream
 	limit    wire.Alarm
+	deadline wire.Alarm
 	vigil    wire.Alarm
+
+	idle atomic.Bool // the client, not the upstream, keeps us waiting
 
 	mu    sync.Mutex
 	conn  *origin.Conn       // that is being waited for
@@ -40,6 +44,8 @@ type Call struct {
 	over  error              // why the waiting ended
 	began bool               // the response did
 	pumps bool               // somebody reads the client's body
+	since wire.Instant       // when the upstream's time began
+	spent time.Duration      // of the time of all tries
 }
 
 // A Watcher is told what passes. What it gets holds only until it returns.
@@ -64,6 +70,14 @@ func (c *Call) Init() {
 		c.Cancel(errTooSlow)
 		return 0
 	})
+	c.deadline.Init(func() wire.Instant {
+		if c.idle.Load() {
+			c.Cancel(ErrLate)
+		} else {
+			c.Cancel(errDeadline)
+		}
+		return 0
+	})
 	c.vigil.Init(func() wire.Instant {
 		if c.Client.Left() {
 			c.Cancel(ErrGone)
@@ -77,6 +91,7 @@ func (c *Call) Init() {
 // whole all of it. The bytes must hold until End.
 func (c *Call) Begin(now wire.Instant, kept []byte, whole bool) {
 	c.over = nil
+	c.idle.Store(false)
 	c.body.begin(kept, whole)
 	c.vigil.Set(now.Add(vigilEvery))
 }
@@ -98,6 +113,7 @@ func (c *Call) Release() {
 func (c *Call) Stop() {
 	c.vigil.Stop()
 	c.limit.Stop()
+	c.deadline.Stop()
 	c.Release()
 }
 
@@ -137,9 +153,15 @@ func (c *Call) wait(conn *origin.Conn, timeout time.Duration) bool {
 	}
 	c.conn = conn
 	if timeout > 0 {
-		c.limit.Set(wire.Now().Add(timeout))
+		c.allow(timeout)
 	}
 	return true
+}
+
+// allow gives the upstream time from now on. The lock is held.
+func (c *Call) allow(timeout time.Duration) {
+	c.since = wire.Now()
+	c.limit.Set(c.since.Add(timeout))
 }
 
 // resume gives the upstream its time anew, after the client kept us waiting.
@@ -147,7 +169,7 @@ func (c *Call) resume(timeout time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.began && timeout > 0 {
-		c.limit.Set(wire.Now().Add(timeout))
+		c.allow(timeout)
 	}
 }
 

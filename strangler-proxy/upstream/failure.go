@@ -49,13 +49,20 @@ var (
 	// ErrBroken marks a response that broke off after it had begun.
 	ErrBroken = errors.New("the response broke off")
 
-	errTooSlow = errors.New("the response did not begin in time")
-	errSwitch  = errors.New("the response switches to a protocol that was not asked for")
-	errInterim = errors.New("too many interim responses")
+	// ErrLate says that the deadline came before the client had sent its request.
+	ErrLate = fmt.Errorf("%w: not until the deadline", ErrClient)
+
+	errDeadline = errors.New("the deadline has passed")
+	errTooSlow  = errors.New("the response did not begin in time")
+	errSwitch   = errors.New("the response switches to a protocol that was not asked for")
+	errInterim  = errors.New("too many interim responses")
 )
 
 // reasonBad is the failure of an upstream that answers no HTTP.
 const reasonBad = "bad_response"
+
+// reasonDeadline is the failure of a request whose time is over.
+const reasonDeadline = "deadline"
 
 // failDial classifies an error of a connection that was never made.
 func (c *Call) failDial(err error) *Failure {
@@ -66,6 +73,8 @@ func (c *Call) failDial(err error) *Failure {
 	switch {
 	case errors.Is(cause, errTooSlow):
 		f.Reason, f.Timeout = "connect_timeout", true
+	case errors.Is(cause, errDeadline):
+		f.Reason, f.Timeout, f.Err = reasonDeadline, true, cause
 	case cause != nil:
 		f.Reason, f.Err = "client_gone", cause
 	case errors.As(err, &dns):
@@ -87,6 +96,10 @@ func (c *Call) fail(err error, sent bool) *Failure {
 	switch {
 	case errors.Is(cause, errTooSlow), errors.Is(err, errTooSlow):
 		f.Reason, f.Timeout, f.Err = "timeout", true, errTooSlow
+	case errors.Is(cause, errDeadline):
+		f.Reason, f.Timeout, f.Err = reasonDeadline, true, cause
+	case errors.Is(cause, ErrLate):
+		f.Reason, f.Err = "client_body", cause
 	case errors.Is(cause, ErrGone), errors.Is(cause, ErrStopped):
 		f.Reason, f.Err = "client_gone", cause
 	case wrong != nil:

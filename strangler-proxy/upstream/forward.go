@@ -6,6 +6,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
 // Forward asks the service of the plan, if there is one, and the monolith if the
@@ -15,6 +16,9 @@ func (f *Forwarder) Forward(c *Call) error {
 	x := c.Exchange
 	if c.Watch != nil && len(c.body.kept) > 0 {
 		c.Watch.Request(c.body.kept)
+	}
+	if d := x.Plan.Waits.Deadline; d > 0 {
+		c.deadline.Set(wire.Now().Add(d))
 	}
 	if x.Plan.Service == nil {
 		return c.settle(config.MonolithName, c.ask(c.ofMonolith()))
@@ -44,9 +48,27 @@ func (c *Call) ofMonolith() asking {
 	return asking{target: plan.Monolith, timeout: plan.Monolith.Timeout, policy: plan.Fallback}
 }
 
+// inTime ends the time that a response has to begin, and drops one that came too late.
+func (c *Call) inTime(a answer) answer {
+	if !c.deadline.Clear() {
+		return a
+	}
+	c.deadline.Await()
+	if a.failure == nil {
+		c.leave()
+		c.stopPump(a.pump)
+		a.conn.Close()
+		a = answer{failure: c.fail(c.cause(), true)}
+	}
+	return a
+}
+
 // settle relays an answer, or says that there is none.
 func (c *Call) settle(side string, a answer) error {
 	x := c.Exchange
+	if x.Plan.Waits.Deadline > 0 {
+		a = c.inTime(a)
+	}
 	if a.failure == nil {
 		x.ServedBy = side
 		return c.relay(a)
@@ -56,11 +78,13 @@ func (c *Call) settle(side string, a answer) error {
 }
 
 // limitHold is the size up to which a service's answer is held back until it is
-// complete, so that a truncated one can still be replaced by the monolith's.
+// complete, so that a truncated one can still be replaced by another or the monolith's.
 const limitHold = 16 << 10
 
 func (c *Call) holdLimit() int64 {
-	if !c.safe() || !c.Exchange.Plan.Fallback.Reset || string(c.Head.Method) == http.MethodHead {
+	plan := &c.Exchange.Plan
+	again := plan.Fallback.Reset || plan.Retry != nil && plan.Retry.On.Reset
+	if !again || !c.safe() || string(c.Head.Method) == http.MethodHead {
 		return 0
 	}
 	return limitHold

@@ -29,7 +29,11 @@ func (c *Call) guarded() answer {
 		x.ServiceFailed = true
 		return answer{failure: &Failure{Reason: reason, Err: ErrRest}}
 	}
-	a := c.ask(asking{target: plan.Service, timeout: plan.Timeout, hold: c.holdLimit(), policy: plan.Fallback})
+	q := asking{target: plan.Service, timeout: plan.Waits.Timeout, try: plan.Waits.Try, hold: c.holdLimit(), policy: plan.Fallback}
+	if state == breaker.Closed {
+		q.retry = plan.Retry // one that tries a doubtful service tries it once
+	}
+	a := c.ask(q)
 	switch c.verdict(plan.Fallback, a) {
 	case well:
 		permit.Succeeded()
