@@ -37,6 +37,7 @@ func dataText(r config.Route) string {
 func addStages(view map[string]any, r config.Route) map[string]any {
 	view["group"], view["split"], view["data"] = r.Group, r.Split, dataText(r)
 	view["sticky"], view["cohorts"] = stickyTexts(r.Sticky), cohortTexts(r)
+	view["promote"], view["expires"] = promoteValue(r.Promote), expiresValue(r.Expires)
 	return view
 }
 
@@ -47,7 +48,7 @@ func groupsValue(cfg *config.Config) map[string]any {
 		if sticky == nil {
 			sticky = cfg.Sticky
 		}
-		groups[g.Name] = map[string]any{"routes": g.Routes, "stage": g.Stage, "split": g.Split, "sticky": stickyTexts(sticky)}
+		groups[g.Name] = map[string]any{"routes": g.Routes, "stage": g.Stage, "split": g.Split, "sticky": stickyTexts(sticky), "promote": promoteValue(g.Promote), "expires": expiresValue(g.Expires)}
 	}
 	return groups
 }
@@ -96,6 +97,9 @@ func stagesYAML(cfg *config.Config) string {
 		if g.Sticky != nil {
 			fmt.Fprintf(&b, ", sticky: %s", config.StickyText(g.Sticky))
 		}
+		for _, part := range automationYAML(g.Promote, g.Expires) {
+			fmt.Fprint(&b, ", "+part)
+		}
 		fmt.Fprint(&b, " }\n")
 	}
 	return b.String()
@@ -117,6 +121,7 @@ func stageYAML(cfg *config.Config, r config.Route) string {
 	if group == nil && !slices.Equal(r.Sticky, cfg.Sticky) {
 		parts = append(parts, "sticky: "+config.StickyText(r.Sticky))
 	}
+	parts = append(parts, automationYAML(r.Promote, r.Expires)...)
 	text := strings.Join(parts, ", ")
 	if text != "" {
 		text += ", "

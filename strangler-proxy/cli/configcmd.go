@@ -12,6 +12,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
+	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
@@ -41,7 +42,7 @@ func (t *tool) configCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Report everything that is wrong with the file",
-		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. A failing test of the file is a warning. --connect also reads the certificates and asks the monolith and the services.",
+		Long:  "Check the configuration file as the proxy does and report all problems at once, each with line\nand column. Exit code 2 when there are any. A failing test of the file is a warning; what has been left\nlying, such as a canary that has not moved for 14 days, is advice. --connect also reads\nthe certificates and asks the monolith and the services.",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := t.readStrict()
@@ -49,6 +50,7 @@ func (t *tool) configCheck() *cobra.Command {
 				return err
 			}
 			tests := reportOf(cfg).Failed
+			advice := t.advice(cfg)
 			var failed []string
 			if connect {
 				failed = probe(cmd.Context(), cfg)
@@ -56,7 +58,7 @@ func (t *tool) configCheck() *cobra.Command {
 			if t.json() {
 				err := printJSON(cmd, map[string]any{
 					"schema": 1, "file": t.config, "hash": cfg.Hash, "routes": len(cfg.Routes), "services": len(cfg.Services),
-					"failed_tests": tests, "unreachable": nonNil(failed), "next_steps": []string{t.command("proxy")},
+					"failed_tests": tests, "unreachable": nonNil(failed), "advice": advice, "next_steps": []string{t.command("proxy")},
 				})
 				if err != nil {
 					return err
@@ -67,6 +69,9 @@ func (t *tool) configCheck() *cobra.Command {
 			for _, f := range tests {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", f)
 			}
+			for _, a := range advice {
+				fmt.Fprintf(cmd.ErrOrStderr(), "advice: %s: %s\n", a.Text, a.Remedy)
+			}
 			if len(failed) > 0 {
 				return program.Fail(program.Unreachable, "start what is missing, or mend its url or its files", "%s", strings.Join(failed, "; "))
 			}
@@ -75,6 +80,15 @@ func (t *tool) configCheck() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "also read the certificates and ask the monolith and the services")
 	return cmd
+}
+
+// advice is what has been left lying, as far as the audit log knows.
+func (t *tool) advice(cfg *config.Config) []promote.Advice {
+	history, err := t.file().History()
+	if err != nil {
+		history = nil // a check of the file needs no log
+	}
+	return promote.Advise(time.Now(), cfg.Places(), cfg.IdleServices(), history)
 }
 
 func nonNil(s []string) []string {

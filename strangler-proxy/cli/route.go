@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 func (t *tool) routeCommand() *cobra.Command {
 	cmd := newGroup("route", "Show, explain and move routes")
 	cmd.AddCommand(t.routeList(), t.routeShow(), t.routeSet(), t.routeExplain(), t.routeTest(), t.routeDiscover(), t.routeDeletable(), t.routeMismatches())
-	cmd.AddCommand(t.routeRollback(), t.routePanic())
+	cmd.AddCommand(t.routeRollback(), t.routePanic(), t.routePause(), t.routeResume(), t.routeConfirm())
 	return cmd
 }
 
@@ -117,10 +118,16 @@ func (t *tool) routeShow() *cobra.Command {
 			}
 			next := t.nextMove(cfg, r)
 			v := viewOf(cfg, *r)
+			live := routeOf(t.running(cmd.Context(), cfg), r.Name)
 			if t.json() {
-				return printJSON(cmd, map[string]any{"schema": 1, "route": v, "next_steps": next})
+				view := map[string]any{"schema": 1, "route": v, "next_steps": next}
+				if live != nil {
+					view["traffic"], view["automation"] = live.Traffic, live.Automation
+				}
+				return printJSON(cmd, view)
 			}
-			if err := table(cmd, []string{"route", v.Name}, append(v.rows(), []string{"file", fmt.Sprintf("%s:%d", t.config, v.Line)})); err != nil {
+			rows := slices.Concat(v.rows(), automationRows(cfg, r), [][]string{{"file", fmt.Sprintf("%s:%d", t.config, v.Line)}}, liveRows(live))
+			if err := table(cmd, []string{"route", v.Name}, rows); err != nil {
 				return err
 			}
 			steps(cmd, next)

@@ -198,7 +198,9 @@ func printStatus(out io.Writer, st admin.Status) error {
 		return err
 	}
 	printCopies(out, st.Routes)
+	printAutomation(out, st.Routes)
 	printBurnDown(out, st.BurnDown)
+	printAdvice(out, st.Advice)
 	writeSteps(out, st.Next)
 	return nil
 }

@@ -69,6 +69,7 @@ type steered struct {
 	NewHash    string            `json:"new_config_hash"`
 	Proxy      string            `json:"proxy"` // active, rejected or absent
 	Objections []route.Objection `json:"objections,omitempty"`
+	Impact     *impact           `json:"impact,omitempty"` // of a dry run while a proxy runs
 	Undo       string            `json:"undo,omitempty"`
 	Next       []string          `json:"next_steps"`
 }
@@ -96,6 +97,9 @@ func (t *tool) printSteered(cmd *cobra.Command, f steerFlags, r *steer.Result, e
 	if r.NotNoted != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: the change was made, but not noted: %v\n", r.NotNoted)
 	}
+	if s.Changed && f.dryRun {
+		s.Impact = impactOf(t.running(cmd.Context(), r.Before), r.Before, r.Changes)
+	}
 	var state proxyState
 	if s.Changed && !f.dryRun {
 		state = t.askToFollow(cmd, s.NewHash)
@@ -110,6 +114,9 @@ func (t *tool) printSteered(cmd *cobra.Command, f steerFlags, r *steer.Result, e
 	}
 	talk(dry)
 	out := cmd.OutOrStdout()
+	if s.Impact != nil && len(r.Changes) > 0 {
+		fmt.Fprintln(out, s.Impact)
+	}
 	for _, o := range r.Objections {
 		word := "overruled"
 		if f.dryRun && !f.force {

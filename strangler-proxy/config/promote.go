@@ -226,22 +226,46 @@ func (c *Config) PromotionOf(r *Route) *promote.Settings {
 	return r.Promote
 }
 
+// ExpiryOf says how long a route's canary, or its group's, lasts that nobody confirms;
+// 0 means for ever.
+func (c *Config) ExpiryOf(r *Route) time.Duration {
+	if g := c.Group(r.Group); g != nil && g.Stage != 0 {
+		return g.Expires
+	}
+	return r.Expires
+}
+
 // PromoteText is a promotion in the spelling of the file, with every key.
 func PromoteText(s *promote.Settings) string {
-	r := s.Require
-	require := []string{
-		"error_delta: " + percentLimit(r.ErrorDelta), "p95_ratio: " + limitText(r.P95Ratio, number),
+	var require []string
+	texts := RequireTexts(s.Require)
+	for _, k := range requireSection.Keys {
+		if text, ok := texts[k.Name]; ok {
+			if text != "off" {
+				text = strconv.Quote(text)
+			}
+			require = append(require, k.Name+": "+text)
+		}
 	}
-	if !r.MismatchIfCompared {
-		require = append(require, "mismatch: "+percentLimit(r.Mismatch))
-	}
-	require = append(require, "error_rate: "+percentLimit(r.ErrorRate), "p95: "+limitText(r.P95, time.Duration.String))
 	text := fmt.Sprintf("{ steps: [%s], every: %s, for: %s, check: %s, min_requests: %d, threshold: %d, require: { %s }",
 		strings.Join(StepTexts(s), ", "), s.Every, s.For, s.Check, s.MinRequests, s.Threshold, strings.Join(require, ", "))
 	if s.ThenLive {
 		text += ", then: live"
 	}
 	return text + " }"
+}
+
+// RequireTexts are the limits by their keys, each as the file spells it: "<= 0.5%" or
+// "off". One that holds only where it can be checked is left out.
+func RequireTexts(r promote.Require) map[string]string {
+	texts := map[string]string{
+		"error_delta": limitText(r.ErrorDelta, percentText), "p95_ratio": limitText(r.P95Ratio, number),
+		"error_rate": limitText(r.ErrorRate, percentText), "p95": limitText(r.P95, time.Duration.String),
+	}
+	if !r.MismatchIfCompared {
+		texts["mismatch"] = limitText(r.Mismatch, percentText)
+	}
+	return texts
 }
 
 // StepTexts are the steps of a promotion: "1%", "5%".
@@ -253,16 +277,14 @@ func StepTexts(s *promote.Settings) []string {
 	return steps
 }
 
-func percentLimit(limit *float64) string {
-	return limitText(limit, func(v float64) string {
-		// 0.001 is 0.1 %, not 0.1000000001 %.
-		return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(100*v, 'f', 8, 64), "0"), ".") + "%"
-	})
+// percentText writes 0.001 as 0.1%, not as 0.1000000001%.
+func percentText(v float64) string {
+	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(100*v, 'f', 8, 64), "0"), ".") + "%"
 }
 
 func limitText[T any](limit *T, text func(T) string) string {
 	if limit == nil {
 		return "off"
 	}
-	return strconv.Quote("<= " + text(*limit))
+	return "<= " + text(*limit)
 }
