@@ -43,7 +43,7 @@ func (p *Proxy) bind(ctx context.Context, cfg *config.Config) error {
 			p.public.Close()
 		}
 	}
-	given.all.Close() // what nobody wanted
+	given.all.Close()                                                    // what nobody wanted
 	if err == nil && len(tokens) == 0 && !isLoopback(p.private.Addr()) { // a socket from elsewhere
 		p.public.Close()
 		p.private.Close()

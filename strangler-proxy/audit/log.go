@@ -52,7 +52,7 @@ func (l *Log) Change(ctx context.Context, do func(newest string) ([]Entry, error
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
 	f, err := l.open(ctx)
 	if err != nil {

@@ -161,15 +161,14 @@ func effective(cfg *config.Config) map[string]any {
 		view := map[string]any{"match": matchView(r.Match), "to": r.Service, "stage": r.Stage, "shadow": shadowValue(r.Shadow), "compare": compareValue(r.Compare)}
 		routes[r.Name] = addTroubles(addStages(view, r), &r)
 	}
-	return map[string]any{
+	return addSteering(map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen,
 		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
-		"admin":     map[string]any{"listen": cfg.Admin},
 		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"discovery": discoveryValue(cfg), "log": logValue(cfg), "tracing": tracingValue(cfg), "services": services,
 		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),
 		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "retry": retryValue(&cfg.Retry), "deadline": cfg.Waits.Deadline.String(), "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
-	}
+	}, cfg)
 }
 
 func breakerValue(u config.Upstream) any {
@@ -199,7 +198,7 @@ func texts(u config.Upstream) []string {
 // effectiveYAML writes the configuration in the file's own form.
 func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%sadmin: { listen: %s }\n", cfg.Listen, frontYAML(cfg), cfg.Admin)
+	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%s%s", cfg.Listen, frontYAML(cfg), steeringYAML(cfg))
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
 	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  retry: %s\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, cfg.Retry.Text(), config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
 	if d := cfg.Waits.Deadline; d > 0 {

@@ -124,6 +124,9 @@ func (t *tool) printSteered(cmd *cobra.Command, f steerFlags, r *steer.Result, e
 		}
 		fmt.Fprintf(out, "%s: %s\n", word, o.Text)
 	}
+	if r.Before.Panic != "" && r.After.Panic != "" && len(r.Changes) > 0 {
+		fmt.Fprintln(out, "A panic keeps every route but those at done on the monolith until it ends: "+t.command("route", "panic", "--end"))
+	}
 	if state.text != "" {
 		fmt.Fprintln(out, state.text)
 	}

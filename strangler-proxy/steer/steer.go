@@ -121,22 +121,52 @@ func (f *File) edit(ctx context.Context, o Order, emergency bool, draft func(*co
 		return result, err
 	}
 	o.DryRun = false
-	err := f.log.Change(ctx, write)
-	var missing *audit.NotNotedError
-	switch {
-	case errors.As(err, &missing):
-		result.NotNoted = missing.Err
-		return result, nil
-	case errors.Is(err, audit.ErrUnavailable) && emergency:
-		result.NotNoted = err
-		_, err = write("")
-	case errors.Is(err, audit.ErrUnavailable):
-		err = program.Fail(program.Usage, "make it possible to write "+f.log.Path(), "nothing was changed: %w", err)
+	limit := lockLimit
+	if emergency {
+		limit = emergencyLimit
 	}
+	locked, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := f.log.Change(locked, write)
+	if errors.Is(err, audit.ErrUnavailable) && emergency && ctx.Err() == nil {
+		return f.withoutLock(ctx, result, err, write)
+	}
+	return result.after(err, f.log.Path())
+}
+
+// How long an order waits for others who write the log. In an emergency the file comes
+// first.
+const (
+	lockLimit      = 45 * time.Second
+	emergencyLimit = 500 * time.Millisecond
+)
+
+// withoutLock makes a change in an emergency: the log could not be locked in time.
+func (f *File) withoutLock(ctx context.Context, result *Result, why error, write func(string) ([]audit.Entry, error)) (*Result, error) {
+	entries, err := write("")
 	if err != nil {
 		return nil, err
 	}
+	if result.NotNoted = why; errors.Is(why, context.DeadlineExceeded) {
+		locked, cancel := context.WithTimeout(ctx, lockLimit/5)
+		defer cancel()
+		result.NotNoted = f.log.Append(locked, entries...)
+	}
 	return result, nil
+}
+
+// after is what became of a change that was made under the lock.
+func (r *Result) after(err error, log string) (*Result, error) {
+	var missing *audit.NotNotedError
+	switch {
+	case errors.As(err, &missing):
+		r.NotNoted = missing.Err
+	case errors.Is(err, audit.ErrUnavailable):
+		return nil, program.Fail(program.Usage, "make it possible to write "+log, "nothing was changed: %w", err)
+	case err != nil:
+		return nil, err
+	}
+	return r, nil
 }
 
 // byHand is what the log lacks: entries that lead from the newest one, which left the

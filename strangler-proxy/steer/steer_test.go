@@ -372,3 +372,34 @@ func TestSetAsARollback(t *testing.T) {
 		t.Errorf("another was faster: %v", err)
 	}
 }
+
+// Somebody who holds the lock and sleeps delays no emergency; the entry follows.
+func TestEmergencyWhileTheLogIsLocked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, source)
+	release, held := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		r.must(audit.Of(r.path).Change(context.Background(), func(string) ([]audit.Entry, error) {
+			close(held)
+			<-release
+			return nil, nil
+		}))
+	})
+	<-held
+	all.Go(func() {
+		result, err := r.Panic(context.Background(), steer.Order{Actor: "cli:x", Reason: "fire"})
+		r.must(err)
+		if result.NotNoted != nil {
+			t.Error(result.NotNoted)
+		}
+	})
+	for end := time.Now().Add(10 * time.Second); r.config().Panic != "fire"; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the panic waits for the log")
+		}
+	}
+	close(release)
+	all.Wait()
+	r.wantLog("cli:x panic > fire")
+}
