@@ -50,7 +50,7 @@ routes:
   orders-read: { match: GET /orders/**, to: orders, stage: monolith }
 ` + "```" + `
 
-Moving the route means changing one word, by hand or with ` + "`strangler route set orders-read live`" + `, which changes
+Moving the route means changing one word, by hand or with ` + "`strangler route set orders-read shadow`" + `, which changes
 that line and keeps every other byte. A running proxy follows within a second and loses no request; open streams
 stay where they are. A bad file is reported with line and column, and the last good one stays in use.
 
