@@ -35,8 +35,8 @@ func Moves(stages map[string]string) ([]Move, error) {
 // Set moves routes and groups to other stages: all of them in one write, or none. What the guard
 // objects to needs Order.Force; without it the error is a *RefusedError.
 func (f *File) Set(ctx context.Context, moves []Move, o Order) (*Result, error) {
-	return f.edit(ctx, o, false, func(d *config.Draft, r *Result) ([]audit.Entry, error) {
-		return f.move(d, r, moves, o, audit.Move)
+	return f.edit(ctx, o, o.Action == audit.Rollback, func(d *config.Draft, r *Result) ([]audit.Entry, error) {
+		return f.move(d, r, moves, o, o.Action)
 	})
 }
 

@@ -45,6 +45,7 @@ func New(path string, opts Options) *File {
 // An Order says who wants a change, and how it is to be made.
 type Order struct {
 	Actor    string // cli:USER, token:NAME or auto:WHY
+	Action   string // of a Set: audit.Move, or audit.Rollback, which freezes what it moves
 	Reason   string
 	Force    bool                             // overrule the guard's objections; needs a reason
 	DryRun   bool                             // change nothing, also when the guard objects

@@ -357,12 +357,11 @@ func TestReasonsMayBeRequired(t *testing.T) {
 }
 
 // Automation that goes back freezes the route as a person's rollback does.
-func TestReturnFreezes(t *testing.T) {
+func TestSetAsARollback(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, source)
 	r.must(r.set("a", "shadow", steer.Order{}))
-	_, err := r.Return(t.Context(), steer.Move{Name: "a", To: route.Monolith}, steer.Order{Actor: "auto:rollback", Reason: "errors", IfMatch: r.config().Hash})
-	r.must(err)
+	r.must(r.set("a", "monolith", steer.Order{Actor: "auto:rollback", Action: audit.Rollback, Reason: "errors", IfMatch: r.config().Hash}))
 	h, err := r.History()
 	r.must(err)
 	if why, frozen := h.Frozen("a"); !frozen || !why.Automatic() {

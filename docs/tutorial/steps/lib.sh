@@ -77,7 +77,7 @@ not() { ! "$@"; }
 # stop_all ends the demo and every program that a chapter started by hand.
 stop_all() {
 	bin/strangler demo stop >/dev/null 2>&1
-	for name in proxy catalog recommendations monolith; do
+	for name in drill proxy catalog recommendations monolith; do
 		stop_pidfile "$dir/$name.pid"
 	done
 }
