@@ -33,7 +33,9 @@ type site struct {
 	expires  time.Duration
 	window   *promote.Window
 	copies   promote.Copies
-	held     atomic.Value // string
+	held     atomic.Value  // string
+	slow     time.Duration // of Apply
+	asked    atomic.Int32  // how often Apply was called
 }
 
 // newFile writes a configuration with the route r at stage.
@@ -106,6 +108,8 @@ func (s *site) History() (audit.History, error) {
 
 // Apply implements promote.Site.
 func (s *site) Apply(ctx context.Context, m promote.Move) error {
+	s.asked.Add(1)
+	time.Sleep(s.slow)
 	return s.change(ctx, m.Hash, audit.Entry{Actor: m.Actor, Action: m.Action, To: m.To.String(), Reason: m.Reason})
 }
 
