@@ -3,9 +3,11 @@ package strangler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +29,7 @@ type automation struct {
 	moves      *prometheus.CounterVec
 	series     automationSeries
 	log        logCache
+	unnoted    atomic.Pointer[string] // a move that the log does not know: what it says cannot be relied on
 }
 
 func newAutomation(p *Proxy) *automation {
@@ -75,6 +78,9 @@ func (a *automation) held(s *snapshot) string {
 	if s.config.Panic != "" {
 		return "panic: " + s.config.Panic
 	}
+	if move := a.unnoted.Load(); move != nil {
+		return "the audit log lacks " + *move + ": mend it and start the proxy again"
+	}
 	a.proxy.mu.Lock()
 	defer a.proxy.mu.Unlock()
 	if a.proxy.rejected != nil {
@@ -112,11 +118,12 @@ func (a *automation) History() (audit.History, error) { return a.log.read() }
 func (a *automation) Apply(ctx context.Context, m promote.Move) error {
 	o := steer.Order{Actor: m.Actor, Reason: m.Reason, IfMatch: m.Hash, Evidence: a.proxy.evidence}
 	to := steer.Move{Name: m.Route, To: m.To}
+	var result *steer.Result
 	var err error
 	if m.Action == audit.Rollback {
-		_, err = a.file.Return(ctx, to, o)
+		result, err = a.file.Return(ctx, to, o)
 	} else {
-		_, err = a.file.Set(ctx, []steer.Move{to}, o)
+		result, err = a.file.Set(ctx, []steer.Move{to}, o)
 	}
 	var stale *config.StaleError
 	switch {
@@ -124,6 +131,10 @@ func (a *automation) Apply(ctx context.Context, m promote.Move) error {
 		return promote.ErrStale
 	case err != nil:
 		return err
+	case result.NotNoted != nil:
+		move := fmt.Sprintf("that %s moved %s to %s", m.Actor, m.Route, m.To)
+		a.unnoted.Store(&move)
+		a.proxy.opts.Log.Error("automation rests: a move is not in the audit log", "route", m.Route, "error", result.NotNoted.Error())
 	}
 	return a.proxy.Reload()
 }

@@ -60,7 +60,7 @@ func (c *checker) automation(keys map[string]*yamldoc.Node, what string) (p *pro
 	}
 	if n := keys["expires"]; n != nil {
 		expires = c.durationUpTo(n, what+".expires", limitExpires)
-		if expires < leastExpires {
+		if expires < leastExpires && !c.unknown(n) {
 			c.add(n.Pos, "e.g. 24h", "%s.expires must be at least %s", what, leastExpires)
 		}
 	}
@@ -105,6 +105,11 @@ func (c *checker) promote(n *yamldoc.Node, what string) *promote.Settings {
 	return &s
 }
 
+// unknown reports whether n may have no value because a variable need not be set.
+func (c *checker) unknown(n *yamldoc.Node) bool {
+	return c.allowUnset && strings.Contains(n.Text, "${")
+}
+
 // pace reads the durations, which depend on each other.
 func (c *checker) pace(keys map[string]*yamldoc.Node, what string, s *promote.Settings) {
 	read := func(name string, into *time.Duration, least time.Duration) {
@@ -113,7 +118,11 @@ func (c *checker) pace(keys map[string]*yamldoc.Node, what string, s *promote.Se
 			return
 		}
 		problems := len(c.problems)
-		*into = c.duration(n, what+"."+name)
+		value := c.duration(n, what+"."+name)
+		if value == 0 && c.unknown(n) {
+			return
+		}
+		*into = value
 		if len(c.problems) == problems && *into < least {
 			c.add(n.Pos, "", "%s.%s must be at least %s", what, name, least)
 		}

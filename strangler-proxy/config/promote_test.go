@@ -86,6 +86,27 @@ func TestPromoteProblems(t *testing.T) {
 	}
 }
 
+// A tool that looks at the file outside the proxy's environment does not know the values.
+func TestPromoteOfUnsetVariables(t *testing.T) {
+	t.Parallel()
+	source := []byte("version: 1\nmonolith: http://h\nservices: { s: http://s }\nroutes: { r: { match: /r, to: s, stage: canary 5%, " +
+		`expires: "${E}", promote: { every: "${A}", for: "${B}", check: "${C}", require: { p95: "${D}" } } } }`)
+	if _, _, err := config.Parse("x.yaml", source, config.Options{AllowUnset: true}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := config.Parse("x.yaml", source, config.Options{}); err == nil || !strings.Contains(err.Error(), "environment variable B is not set") {
+		t.Error(err)
+	}
+	values := func(name string) (string, bool) {
+		value, set := map[string]string{"A": "2m"}[name]
+		return value, set
+	}
+	cfg, _, err := config.Parse("x.yaml", source, config.Options{AllowUnset: true, LookupEnv: values})
+	if err != nil || cfg.Routes[0].Promote.Every != 2*time.Minute || cfg.Routes[0].Promote.For != 2*time.Minute || cfg.Routes[0].Promote.Check != 6*time.Second {
+		t.Errorf("%+v %v", cfg, err)
+	}
+}
+
 // TestPromoteStandsWhereTheStageStands: what moves is what has a stage.
 func TestPromoteStandsWhereTheStageStands(t *testing.T) {
 	t.Parallel()
