@@ -226,7 +226,9 @@ func (s *http2Stream) gather() (whole bool, _ error) {
 func (s *http2Stream) readSome(p []byte) (int, error) {
 	s.reading.Set(wire.Now().Add(s.limits.StallTimeout))
 	n, err := s.request.Body.Read(p)
-	s.reading.Clear()
+	if s.reading.Clear() {
+		s.reading.Await()
+	}
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 		return n, err
@@ -369,8 +371,7 @@ func (s *http2Stream) Data(*http1.Response) bool { return true }
 func (s *http2Stream) Write(p []byte) error {
 	s.writing.Set(wire.Now().Add(s.limits.StallTimeout))
 	_, err := s.writer.Write(p)
-	s.writing.Clear()
-	return err
+	return s.wrote(err)
 }
 
 // Flush implements upstream.Client.
@@ -379,8 +380,15 @@ func (s *http2Stream) Flush() error {
 		return nil
 	}
 	s.writing.Set(wire.Now().Add(s.limits.StallTimeout))
-	err := s.control.Flush()
-	s.writing.Clear()
+	return s.wrote(s.control.Flush())
+}
+
+// wrote ends the time that the client has to take something.
+func (s *http2Stream) wrote(err error) error {
+	if s.writing.Clear() {
+		s.writing.Await()
+		return upstream.ErrGone
+	}
 	return err
 }
 

@@ -45,15 +45,17 @@ func (a *Alarm) Await() {
 	a.rings.Unlock() //nolint:staticcheck // this is all there is to wait for
 }
 
-// Stop clears the alarm and its timer, for good.
+// Stop clears the alarm and its timer, for good. It waits for the function as Await
+// does: what that uses may be gone from then on.
 func (a *Alarm) Stop() {
 	a.at.Store(0)
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.timer != nil {
 		a.timer.Stop()
 		a.armed.Store(0)
 	}
+	a.mu.Unlock()
+	a.Await()
 }
 
 // arm lets the timer run for what the alarm is set for by now.
