@@ -16,13 +16,32 @@ type question struct {
 	sent     int
 	asked    bool
 	err      error
+	look     func(fd uintptr)
+	silent   bool
+	one      [1]byte
 }
 
 func (c *Conn) prepare() {
 	if raw, ok := wire.Raw(c.Conn); ok {
 		c.question.raw = raw
-		c.question.callback = c.ask
+		c.question.callback, c.question.look = c.ask, c.peek
 	}
+}
+
+// ended reports whether a kept connection is over, or no longer silent.
+func (c *Conn) ended() bool {
+	q := &c.question
+	if q.raw == nil {
+		return wire.Ended(c.Conn)
+	}
+	q.silent = false
+	return q.raw.Control(q.look) != nil || !q.silent
+}
+
+// peek may take the byte that it finds: the connection is closed then.
+func (c *Conn) peek(fd uintptr) {
+	_, err := wire.ReadSocket(fd, c.question.one[:])
+	c.question.silent = errors.Is(err, syscall.EAGAIN)
 }
 
 // Ask writes out and waits for the first bytes of the answer. It returns how much was

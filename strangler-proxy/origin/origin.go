@@ -90,9 +90,10 @@ func RefuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// Kept lends the connection that was used last and is still open, or nil. With look,
-// it makes sure that the other side has not ended it by now.
-func (o *Origin) Kept(look bool) *Conn {
+// Kept lends the connection that was used last, or nil. One that the other side has
+// ended is not lent, nor one on which it has said what nobody asked for: that would be
+// taken for the answer to the next request.
+func (o *Origin) Kept() *Conn {
 	for {
 		o.mu.Lock()
 		n := len(o.idle)
@@ -104,7 +105,7 @@ func (o *Origin) Kept(look bool) *Conn {
 		o.idle[n-1] = nil
 		o.idle = o.idle[:n-1]
 		o.mu.Unlock()
-		if (look || c.doubtful) && wire.Ended(c.Conn) {
+		if c.ended() {
 			c.Close()
 			continue
 		}
@@ -141,7 +142,6 @@ type Conn struct {
 	origin   *Origin
 	question question
 	used     bool // it has served a request before
-	doubtful bool // bytes may follow that nobody asked for
 	since    wire.Instant
 }
 
@@ -169,11 +169,9 @@ func (c *Conn) Fill() error {
 }
 
 // Keep takes a connection back whose response was read to the end. Bytes that nobody
-// asked for end it. After a response that is doubtful, because applications are known to
-// send a body where none may be, it is looked for them again before the next request.
-func (c *Conn) Keep(doubtful bool) {
+// asked for end it.
+func (c *Conn) Keep() {
 	o := c.origin
-	c.doubtful = doubtful
 	if !c.In.Release() {
 		c.Close()
 		return

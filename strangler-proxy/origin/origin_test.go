@@ -65,7 +65,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	s, u := newServer(t, echo)
 	o := origin.New(u, origin.Options{})
 	t.Cleanup(o.Close)
-	if o.Kept(true) != nil {
+	if o.Kept() != nil {
 		t.Fatal("a connection from nowhere")
 	}
 	c := dial(t, o)
@@ -83,8 +83,8 @@ func TestConnectionsAreKept(t *testing.T) {
 			t.Fatalf("%q", got)
 		}
 		c.In.Consume(len(message))
-		c.Keep(false)
-		if c = o.Kept(i%2 == 0); c == nil || !c.Used() {
+		c.Keep()
+		if c = o.Kept(); c == nil || !c.Used() {
 			t.Fatal("the connection was not kept")
 		}
 	}
@@ -153,19 +153,19 @@ func TestUnfitConnectionsAreDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.In.Consume(c.In.Len())
-		c.Keep(true)
+		c.Keep()
 		close(again)
 		<-said
 		deadline := time.Now().Add(5 * time.Second)
 		for { // the end is on its way
-			c := o.Kept(false)
+			c := o.Kept()
 			if c == nil {
 				break
 			}
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: the connection is lent", name)
 			}
-			c.Keep(true)
+			c.Keep()
 		}
 		o.Close()
 	}
@@ -176,8 +176,8 @@ func TestUnfitConnectionsAreDropped(t *testing.T) {
 	if _, err := c.Ask([]byte("more than was asked for")); err != nil {
 		t.Fatal(err)
 	}
-	c.Keep(false) // with bytes that nobody has read
-	if o.Kept(false) != nil {
+	c.Keep() // with bytes that nobody has read
+	if o.Kept() != nil {
 		t.Error("a connection with bytes in it is lent")
 	}
 }
@@ -198,7 +198,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.In.Consume(1)
-		c.Keep(false)
+		c.Keep()
 	}
 	for range conns { // the third is one too many
 		select {
@@ -207,7 +207,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 			t.Fatal("an idle connection stays open")
 		}
 	}
-	if o.Kept(true) != nil {
+	if o.Kept() != nil {
 		t.Error("an ended connection is lent")
 	}
 }

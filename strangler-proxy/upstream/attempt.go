@@ -66,10 +66,9 @@ func (c *Call) try(a attempt) answer {
 	return answer{failure: failure}
 }
 
-// connect takes a kept connection or dials. What must not be sent twice is not sent
-// over a connection that has ended meanwhile.
+// connect takes a kept connection or dials.
 func (c *Call) connect(a attempt) (*origin.Conn, error) {
-	if conn := a.origin.Kept(!c.safe()); conn != nil {
+	if conn := a.origin.Kept(); conn != nil {
 		return conn, nil
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -226,7 +225,7 @@ func (c *Call) discard(a answer) {
 		a.conn.Close()
 		return
 	}
-	a.conn.Keep(false)
+	a.conn.Keep()
 }
 
 // skim reads a small rest of a body.

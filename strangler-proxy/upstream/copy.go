@@ -31,7 +31,7 @@ func (a *Copier) Ask(ctx context.Context, c shadow.Copy) (shadow.Answer, error) 
 		instance = turn.At()
 	}
 	o := target.Origins[instance]
-	if conn := o.Kept(true); conn != nil {
+	if conn := o.Kept(); conn != nil {
 		answer, err := copyOver(ctx, conn, &c)
 		if stale := err != nil && answer.Status == 0 && ctx.Err() == nil && isReset(err); !stale || !Safe(c.Method) {
 			return answer, err
@@ -61,7 +61,7 @@ func copyOver(ctx context.Context, conn *origin.Conn, c *shadow.Copy) (shadow.An
 	answer := shadow.Answer{Body: c.Buffer[:0]}
 	whole, err := copyExchange(conn, c, &r, &answer)
 	if over() && err == nil && whole && r.KeepAlive {
-		conn.Keep(true)
+		conn.Keep()
 		return answer, nil
 	}
 	conn.Close()

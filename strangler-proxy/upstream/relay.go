@@ -36,7 +36,7 @@ func (c *Call) relay(a answer) error {
 	c.stopPump(a.pump)
 	switch {
 	case err == nil && keepAlive && ended && c.cause() == nil:
-		conn.Keep(r.Framing == http1.NoBody)
+		conn.Keep()
 	default:
 		conn.Close()
 	}
