@@ -32,11 +32,16 @@ func (c *http1Conn) gather() (kept []byte, whole bool, _ error) {
 		return c.in.Bytes()[r.Len : r.Len+int(r.ContentLength)], true, nil
 	}
 	// What follows the head moves aside, so that the head stays where it is.
-	c.rest.Lend(wire.Large())
-	n := copy(c.rest.Room(), c.in.Bytes()[r.Len:])
-	c.rest.Filled(n)
+	came := c.in.Bytes()[r.Len:]
+	room := wire.Large()
+	if len(came) > len(room) { // behind a head of almost the size of a grown buffer
+		wire.Return(room)
+		room = make([]byte, 2*len(came))
+	}
+	c.rest.Lend(room)
+	c.rest.Filled(copy(c.rest.Room(), came))
 	r.BeginBody(&c.body, false)
-	c.passed = 0
+	c.passed, c.passes = 0, true
 	return nil, false, nil
 }
 
@@ -80,6 +85,9 @@ func (c *http1Conn) waitFor(b *wire.Buffer, limit time.Duration) error {
 	err := c.fill(b)
 	c.noLongerReading()
 	switch {
+	case err == nil && c.stalled.Swap(false) && !c.stopped.Load():
+		c.allowReads()
+		return nil
 	case err == nil:
 		return nil
 	case c.stopped.Load():
@@ -130,7 +138,7 @@ func (c *http1Conn) awaitBody() error {
 	if !c.goesOn() && c.rest.Len() == 0 {
 		_ = c.conn.SetReadDeadline(time.Now().Add(limitExpect))
 		err := c.fill(&c.rest)
-		_ = c.conn.SetReadDeadline(time.Time{})
+		c.allowReads()
 		if c.stopped.Load() {
 			_ = c.conn.SetReadDeadline(wire.Past) // StopBody came between
 		}

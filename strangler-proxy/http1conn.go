@@ -34,6 +34,7 @@ type http1Conn struct {
 	req     http1.Request
 	body    http1.Body // of the request, as far as it passes
 	passed  int64      // bytes of it, with their framing
+	passes  bool       // body is that of the present request
 	call    upstream.Call
 	x       exchange.Exchange
 	id      [36]byte
@@ -49,6 +50,7 @@ type http1Conn struct {
 	waiting bool        // … and is not complete
 	stopped atomic.Bool // the body of the request is not wanted any more
 	stalled atomic.Bool // the client was silent for too long
+	aborted atomic.Bool // nothing goes on
 
 	mu         sync.Mutex // guards what follows: two goroutines may tell the client to go on
 	mayGoOn    bool       // the client was told so, or never asked
@@ -211,7 +213,7 @@ func (c *http1Conn) step(raw bool) need {
 		if c.reading.Clear() {
 			c.reading.Await()
 			c.stalled.Store(false)
-			_ = c.conn.SetReadDeadline(time.Time{}) // the head came at the last moment
+			c.allowReads() // the head came at the last moment
 		}
 		if raw && !c.allHere() {
 			return needsConn
@@ -265,6 +267,7 @@ func (c *http1Conn) endIdle() {
 
 // abort breaks off whatever is under way, from any goroutine.
 func (c *http1Conn) abort() {
+	c.aborted.Store(true)
 	c.call.Cancel(upstream.ErrStopped)
 	_ = c.conn.SetDeadline(wire.Past)
 }
@@ -312,6 +315,7 @@ func (c *http1Conn) exchange() bool {
 	c.mu.Unlock()
 	c.closing, c.sentAll = !c.req.KeepAlive, c.req.Framing == http1.NoBody
 	c.stopped.Store(false)
+	c.passes = false
 	whole := c.respond(s)
 	c.front.finish(s, &c.x) // while the bytes of the head are there
 	c.skip(whole)
@@ -343,6 +347,9 @@ func (c *http1Conn) respond(s *snapshot) (whole bool) {
 	c.added = appendCookies(c.added, &c.req)
 	c.call.Added = c.added
 	c.call.Begin(wire.Now(), kept, whole)
+	if c.aborted.Load() {
+		c.call.Cancel(upstream.ErrStopped) // before Begin, it was in vain
+	}
 	err = f.send(s, &c.call)
 	c.call.End()
 	if err != nil {
@@ -363,8 +370,19 @@ func (c *http1Conn) skip(whole bool) {
 	}
 	c.in.Drop()
 	c.in, c.rest = c.rest, wire.Buffer{}
-	c.sentAll = c.body.Done()
+	c.sentAll = c.passes && c.body.Done()
 	c.closing = c.closing || !c.sentAll
+	if c.stopped.Load() && !c.closing {
+		c.allowReads() // StopBody came when the body had just ended
+	}
+}
+
+// allowReads takes a deadline back that was to end a wait which is over.
+func (c *http1Conn) allowReads() {
+	_ = c.conn.SetReadDeadline(time.Time{})
+	if c.aborted.Load() {
+		_ = c.conn.SetReadDeadline(wire.Past) // abort came between
+	}
 }
 
 // answerError answers when there is no response of an upstream.

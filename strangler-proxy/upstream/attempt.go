@@ -61,7 +61,7 @@ func (c *Call) try(a attempt) answer {
 	failure := c.fail(err, sent > 0)
 	failure.Stale = conn.Used() && (sent == 0 || c.safe() && c.silent(conn, err))
 	c.leave()
-	c.stopPump(p)
+	c.stopPump(conn, p)
 	conn.Close()
 	return answer{failure: failure}
 }
@@ -215,13 +215,12 @@ func (c *Call) discard(a answer) {
 		return
 	}
 	c.leave()
-	ended := c.body.ended.Load()
-	c.stopPump(a.pump)
+	sent := c.stopPump(a.conn, a.pump)
 	c.response.BeginBody(&c.framing, true)
 	a.conn.In.Consume(c.response.Len)
 	_ = a.conn.SetReadDeadline(time.Now().Add(limitDiscard))
 	err := c.skim(a.conn)
-	if err != nil || !ended || !c.response.KeepAlive || a.conn.SetReadDeadline(time.Time{}) != nil {
+	if err != nil || !sent || !c.response.KeepAlive || a.conn.SetReadDeadline(time.Time{}) != nil {
 		a.conn.Close()
 		return
 	}

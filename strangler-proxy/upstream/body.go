@@ -44,7 +44,8 @@ func (b *body) end() {
 }
 
 // again reports whether the body can be sent from its beginning.
-func (b *body) again() bool { return !b.lost && (!b.begun || b.ended.Load()) }
+// With a pump that runs, lost holds only once the body has ended.
+func (b *body) again() bool { return (!b.begun || b.ended.Load()) && !b.lost }
 
 func (b *body) wrong() error {
 	b.mu.Lock()
@@ -74,7 +75,8 @@ func (b *body) keep(p []byte) {
 
 // A pump passes the rest of the client's body on to an upstream.
 type pump struct {
-	done chan struct{}
+	done   chan struct{}
+	failed bool // the upstream has not got all; holds once done is closed
 }
 
 // startPump begins to pass on what is not known of the body yet; it returns nil if all
@@ -90,14 +92,15 @@ func (c *Call) startPump(conn *origin.Conn, timeout time.Duration) *pump {
 	p := &pump{done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		c.runPump(conn, timeout)
+		p.failed = !c.runPump(conn, timeout)
 	}()
 	return p
 }
 
 // runPump ends with the body, with the upstream's readiness to take it, or with the
-// client. An upstream that takes no more may still answer, so that is no failure here.
-func (c *Call) runPump(conn *origin.Conn, timeout time.Duration) {
+// client, and reports whether the upstream has got all. One that takes no more may still
+// answer, so that is no failure here.
+func (c *Call) runPump(conn *origin.Conn, timeout time.Duration) (sentAll bool) {
 	expecting := c.Head.ExpectContinue // then the client waits for the upstream, too
 	for {
 		if !expecting {
@@ -108,44 +111,73 @@ func (c *Call) runPump(conn *origin.Conn, timeout time.Duration) {
 		c.idle.Store(false)
 		c.resume(timeout)
 		expecting = false
-		if errors.Is(err, io.EOF) {
-			c.body.ended.Store(true) // before the upstream can answer what is sent now
-		}
 		if len(p) > 0 {
 			if c.Watch != nil {
 				c.Watch.Request(p)
 			}
 			c.body.keep(p)
+		}
+		if errors.Is(err, io.EOF) {
+			c.body.ended.Store(true) // before the upstream can answer what is sent now
+		}
+		if len(p) > 0 {
 			if _, err := conn.Write(p); err != nil {
-				return
+				return false
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return
+			return true
 		case errors.Is(err, ErrGone):
 			c.Cancel(ErrGone)
-			return
+			return false
 		case err != nil:
 			c.body.fail(err)
 			c.Cancel(ErrClient)
-			return
+			return false
 		}
 	}
 }
 
-// stopPump ends a pump that the response has overtaken.
-func (c *Call) stopPump(p *pump) {
+// limitLastWrite is how long the end of a body may take into a connection whose answer
+// is complete.
+const limitLastWrite = 50 * time.Millisecond
+
+// stopPump ends a pump that the response has overtaken. It reports whether conn has got
+// the whole request; if not, conn is broken, because an upstream that has answered need
+// not read any further, and a write would wait for that for ever.
+func (c *Call) stopPump(conn *origin.Conn, p *pump) (sent bool) {
 	if p == nil {
-		return
+		return c.body.ended.Load()
 	}
-	if !c.body.ended.Load() {
-		c.Client.StopBody()
+	if sent = c.body.ended.Load() && p.ends(limitLastWrite); !sent {
+		if !c.body.ended.Load() {
+			c.Client.StopBody()
+		}
+		conn.Break()
+		<-p.done
 	}
-	<-p.done
 	c.mu.Lock()
 	c.pumps = false
 	c.mu.Unlock()
+	return sent && !p.failed
+}
+
+// ends waits for the pump's end.
+func (p *pump) ends(limit time.Duration) bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // BodyEnded reports whether the client has sent its body as a whole.

@@ -56,7 +56,7 @@ func (c *Call) inTime(a answer) answer {
 	c.deadline.Await()
 	if a.failure == nil {
 		c.leave()
-		c.stopPump(a.pump)
+		c.stopPump(a.conn, a.pump)
 		a.conn.Close()
 		a = answer{failure: c.fail(c.cause(), true)}
 	}

@@ -18,7 +18,7 @@ func (c *Call) relay(a answer) error {
 	x.Status = r.Status
 	if err := c.Client.Begin(r); err != nil {
 		c.leave()
-		c.stopPump(a.pump)
+		c.stopPump(conn, a.pump)
 		conn.Close()
 		return c.broken(ErrGone)
 	}
@@ -32,10 +32,9 @@ func (c *Call) relay(a answer) error {
 	keepAlive := r.KeepAlive
 	err := c.relayBody(conn)
 	c.leave()
-	ended := c.body.ended.Load()
-	c.stopPump(a.pump)
+	sent := c.stopPump(conn, a.pump)
 	switch {
-	case err == nil && keepAlive && ended && c.cause() == nil:
+	case err == nil && keepAlive && sent && c.cause() == nil:
 		conn.Keep()
 	default:
 		conn.Close()
