@@ -149,10 +149,10 @@ func TestConfigurationWaitsForItsCertificate(t *testing.T) {
 	}
 	r := start(t, "monolith: "+m.URL+"\n")
 	r.write("monolith: " + m.URL + "\n" + p.yaml())
-	await(t, "the rejection", func() bool { return r.status().Config.State == "rejected" })
-	if errs := r.status().Config.Errors; len(errs) != 1 || !strings.Contains(errs[0], p.key) {
-		t.Errorf("errors: %q", errs)
-	}
+	await(t, "the rejection", func() bool { // before it, the file may be seen half written
+		st := r.status().Config
+		return st.State == "rejected" && len(st.Errors) == 1 && strings.Contains(st.Errors[0], p.key)
+	})
 	r.do("GET", "/", nil)
 	if err := os.Rename(hidden, p.key); err != nil {
 		t.Fatal(err)
