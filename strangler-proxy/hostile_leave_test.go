@@ -1,0 +1,169 @@
+package strangler_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Clients that leave at every stage: the upstream's connection ends at once, the log says
+// so, nothing counts against the service, and nothing is left behind.
+func TestClientsThatLeave(t *testing.T) {
+	t.Parallel()
+	var open, most atomic.Int64
+	s := newRaw(t, func(conn net.Conn, in *bufio.Reader, head string) {
+		most.Store(max(most.Load(), open.Add(1)))
+		defer open.Add(-1)
+		if strings.Contains(head, "/s/begun") {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegin")
+		}
+		_, _ = io.Copy(io.Discard, in)
+	})
+	r := start(t, strings.Replace(oneRoute("http://127.0.0.1:1", s.url(), "live"), "breaker: off", "breaker: { open_at: 1 of 1 }", 1))
+	for name, request := range map[string]string{
+		"waiting":                "GET /s/wait HTTP/1.1\r\nHost: h\r\n\r\n",
+		"waiting after a body":   "POST /s/wait HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+		"waiting after chunks":   "POST /s/wait HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"within a large body":    "POST /s/wait HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\nhello",
+		"within chunks":          "POST /s/wait HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+		"within the response":    "GET /s/begun HTTP/1.1\r\nHost: h\r\n\r\n",
+		"asking whether to send": "POST /s/wait HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 900000\r\n\r\n",
+	} {
+		for _, reset := range []bool{false, true} {
+			lines := strings.Count(r.log.String(), `"client_gone"`)
+			conn := r.tcp()
+			_, _ = io.WriteString(conn, request)
+			await(t, name+": the upstream", func() bool { return open.Load() == 1 })
+			if reset {
+				_ = conn.SetLinger(0)
+			}
+			conn.Close()
+			left := time.Now()
+			await(t, name+": the end at the upstream", func() bool { return open.Load() == 0 })
+			if took := time.Since(left); took > 300*time.Millisecond {
+				t.Errorf("%s: the upstream was left after %v", name, took)
+			}
+			await(t, name+": the log", func() bool { return strings.Count(r.log.String(), `"client_gone"`) == lines+1 })
+		}
+	}
+	if text := r.admin("GET", "/metrics").text; !strings.Contains(text, `strangler_breaker_state{service="s"} 0`) || !strings.Contains(text, "strangler_requests_in_flight 0") {
+		t.Error("a client that left counts against the service, or is counted still")
+	}
+}
+
+// Hundreds of clients that leave whenever they like do not cost a descriptor.
+func TestAbortedClientsLeaveNothing(t *testing.T) {
+	m := newEcho(t, "monolith")
+	r := start(t, "monolith: "+m.URL+"\n")
+	r.do("GET", "/", nil)
+	before := descriptors(t)
+	var clients sync.WaitGroup
+	for worker := range 8 {
+		clients.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(worker), 7))
+			for range 75 {
+				conn, err := net.Dial("tcp", r.proxy.Addr().String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				request := "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100_000)
+				_, _ = io.WriteString(conn, request[:random.IntN(len(request))])
+				if random.IntN(2) == 0 {
+					_ = conn.(*net.TCPConn).SetLinger(0)
+				}
+				conn.Close()
+			}
+		})
+	}
+	clients.Wait()
+	await(t, "the descriptors", func() bool { return descriptors(t) <= before+20 })
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("no /proc/self/fd here")
+	}
+	return len(all)
+}
+
+// A ledger: whatever an upstream does at whichever byte, a request that changes something
+// arrives once at most, at the service and the monolith together, and whole if at all.
+func TestWritesArriveOnceAtMost(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	ledger := map[string]int{}
+	upstreams := func(seed uint64) string {
+		random := rand.New(rand.NewPCG(seed, 3))
+		up := newRaw(t, func(conn net.Conn, in *bufio.Reader, head string) {
+			for err := error(nil); err == nil; head, err = readHead(in) {
+				_, id, _ := strings.Cut(head, "X-Id: ")
+				id, _, _ = strings.Cut(id, "\r")
+				mu.Lock()
+				ledger[id]++
+				action, keep := random.IntN(6), random.IntN(3000)
+				mu.Unlock()
+				_, length, _ := strings.Cut(head, "Content-Length: ")
+				length, _, _ = strings.Cut(length, "\r")
+				n, _ := strconv.Atoi(length)
+				switch action {
+				case 0:
+					_ = conn.(*net.TCPConn).SetLinger(0)
+					return
+				case 1:
+					_, _ = io.CopyN(io.Discard, in, int64(min(keep, n)))
+					_ = conn.(*net.TCPConn).SetLinger(0)
+					return
+				case 2:
+					_, _ = io.CopyN(io.Discard, in, int64(n))
+					return
+				}
+				_, _ = io.CopyN(io.Discard, in, int64(n))
+				answer := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+				if action == 3 {
+					_, _ = io.WriteString(conn, answer[:keep%len(answer)])
+					return
+				}
+				_, _ = io.WriteString(conn, answer)
+				if action == 4 {
+					return // ends a connection that was to be kept
+				}
+			}
+		})
+		return up.url()
+	}
+	services := "[" + upstreams(1) + ", " + upstreams(2) + ", " + deadURL(t) + "]"
+	r := start(t, "defaults: { retry: { max: 3, on: [connect, reset, timeout, 500-599], budget: 100% } }\n"+oneRoute(upstreams(3), services, "live"))
+	var clients sync.WaitGroup
+	for worker := range 6 {
+		clients.Go(func() {
+			for n := range 150 {
+				id := fmt.Sprintf("%d-%d", worker, n)
+				size := []int{0, 10, 3000, 20_000, 100_000}[n%5]
+				_, _ = r.try([]string{"POST", "PUT", "DELETE", "PATCH"}[n%4], "/s/x", strings.NewReader(strings.Repeat("b", size)), "X-Id", id)
+			}
+		})
+	}
+	clients.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	for id, times := range ledger {
+		if times > 1 {
+			t.Errorf("%s arrived %d times", id, times)
+		}
+	}
+	if len(ledger) < 500 {
+		t.Errorf("only %d of 900 arrived", len(ledger))
+	}
+}
