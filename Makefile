@@ -37,8 +37,12 @@ soak: build ## run the long tests
 	SOAK=1 $(GO_TEST) -timeout 60m ./...
 
 .PHONY: bench
-bench: build ## run the benchmarks and write docs/benchmarks.md
+bench: build ## run the benchmarks and write docs/benchmarks.md (bench-proxy: that part)
 	go run ./internal/bench
+
+.PHONY: bench-shop bench-proxy bench-flip
+bench-shop bench-proxy bench-flip: bench-%: build
+	go run ./internal/bench -part $*
 
 .PHONY: lint
 lint: ## vet and lint

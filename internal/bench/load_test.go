@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -86,12 +89,68 @@ func TestChooseAndUsage(t *testing.T) {
 	}
 }
 
-func TestDocument(t *testing.T) {
+// TestWritePart: a part that is measured again takes the place of its old figures, and
+// leaves those of the others alone.
+func TestWritePart(t *testing.T) {
 	t.Parallel()
-	page := string(document(t.Context(), "0.1", []section{{title: "One", text: "How.", header: []string{"a", "b"}, rows: [][]string{{"1", "2"}}}}))
-	for _, want := range []string{"# Benchmarks\n", "\n## One\n\nHow.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n", "Machine: "} {
-		if !strings.Contains(page, want) {
-			t.Errorf("no %q in:\n%s", want, page)
+	page := filepath.Join(t.TempDir(), "benchmarks.md")
+	write := func(name, figure string) string {
+		t.Helper()
+		at := slices.IndexFunc(parts(), func(p part) bool { return p.name == name })
+		text := chapter(t.Context(), parts()[at], false, "0.1", []section{{title: "One", text: "How.", header: []string{"a", "b"}, rows: [][]string{{"1", figure}}}})
+		if err := writePart(page, name, text); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(got)
+	}
+	write("flip", "first flip")
+	write("proxy", "old proxy")
+	got := write("proxy", "new proxy")
+	for _, want := range []string{"# Benchmarks\n", "\n### One\n\nHow.\n\n| a | b |\n| --- | --- |\n| 1 | new proxy |\n", "## Flips\n", "first flip", "-part proxy`"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "old proxy") || strings.Index(got, "new proxy") > strings.Index(got, "first flip") {
+		t.Errorf("old figures or another order:\n%s", got)
+	}
+	if again := write("proxy", "new proxy"); again != got {
+		t.Errorf("writing the same again changed the page:\n%s", again)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		row  []string
+		want string
+	}{
+		{atMost("x", 0.8, 0.8049, ""), "reached"}, // shown as 0.80
+		{atMost("x", 0.8, 0.88, ""), "**not reached**, 10 % above"},
+		{atMost("x", 0.8, 0, ""), "not measured"},
+		{atMostOrNone("x", 0, 0, ""), "reached"},
+		{atMostOrNone("x", 0, 0.3, ""), "**not reached**"},
+		{atLeast("x", 5, 5.1, ""), "reached"},
+		{atLeast("x", 5, 4, ""), "**not reached**, 20 % below"},
+		{atLeast("x", 5, 0, ""), "not measured"},
+	} {
+		if got := test.row[3]; got != test.want {
+			t.Errorf("%v: want %q", test.row, test.want)
+		}
+	}
+}
+
+// TestLoadedRouteExists: what the loads ask for is routed, however many routes there are.
+func TestLoadedRouteExists(t *testing.T) {
+	t.Parallel()
+	for _, routes := range []int{1, 2, 500} {
+		text := variant{routes: routes}.config("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3")
+		if strings.Count(text, "match:") != routes || strings.Count(text, `"/resource250/{id}"`) != 1 {
+			t.Errorf("%d routes:\n%s", routes, text)
 		}
 	}
 }

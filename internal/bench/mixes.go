@@ -19,63 +19,6 @@ func found(res *http.Response) error {
 	return nil
 }
 
-// measureProxy measures what the proxy costs in front of something fast, and of the shop.
-func measureProxy(ctx context.Context, s settings) ([]section, error) {
-	small, err := measureHop(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	mixes, err := measureMixes(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	return []section{small, mixes}, nil
-}
-
-// measureHop compares the proxy with none and with the standard library's, in front
-// of a server that answers 1 KiB at once.
-func measureHop(ctx context.Context, s settings) (section, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return section{}, err
-	}
-	strangler, err := s.path("strangler")
-	if err != nil {
-		return section{}, err
-	}
-	addrs, err := freeAddresses(ctx, 4)
-	if err != nil {
-		return section{}, err
-	}
-	upstream, err := start(ctx, self, "http://"+addrs[0], time.Minute, standInFlag, "upstream="+addrs[0])
-	if err != nil {
-		return section{}, err
-	}
-	defer upstream.stop()
-	library, err := start(ctx, self, "http://"+addrs[1], time.Minute, standInFlag, "reverseproxy="+addrs[1]+"="+addrs[0])
-	if err != nil {
-		return section{}, err
-	}
-	defer library.stop()
-	proxy, err := start(ctx, strangler, "http://"+addrs[3]+"/healthz", time.Minute,
-		"proxy", "--from", addrs[2], "--admin", addrs[3], "--to", "http://"+addrs[0], "--log-level", "warn")
-	if err != nil {
-		return section{}, err
-	}
-	defer proxy.stop()
-	hops := []*hop{
-		{name: "direct", addr: addrs[0]},
-		{name: "httputil.ReverseProxy, defaults", addr: addrs[1], process: library},
-		{name: "strangler proxy, access log off", addr: addrs[2], process: proxy},
-	}
-	if err := compare(ctx, s, hops, func(h *hop, i int64) string { return "http://" + h.addr + "/" }); err != nil {
-		return section{}, err
-	}
-	return hopSection(hops, "What the proxy costs", fmt.Sprintf(
-		"Closed loop, %d connections, 1 KiB answers, %d interleaved rounds of %s; medians. Reference: the standard library's proxy in a process of its own.",
-		proxyConnections, s.rounds, s.seconds/4)), nil
-}
-
 // A hop is one way to the same answers.
 type hop struct {
 	name      string
@@ -92,7 +35,7 @@ type hop struct {
 func compare(ctx context.Context, s settings, hops []*hop, url func(h *hop, i int64) string) error {
 	for round := range s.rounds + 1 { // the first one warms up
 		for _, h := range hops {
-			fmt.Fprintf(s.say, "proxy: %s, round %d\n", h.name, round)
+			fmt.Fprintf(s.say, "shop: %s, round %d\n", h.name, round)
 			if h.prepare != nil {
 				if err := h.prepare(ctx); err != nil {
 					return err

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -31,29 +34,66 @@ func (s section) print(w io.Writer) {
 }
 
 func (s section) markdown(w io.Writer) {
-	fmt.Fprintf(w, "\n## %s\n\n%s\n\n| %s |\n|%s\n", s.title, s.text, strings.Join(s.header, " | "), strings.Repeat(" --- |", len(s.header)))
+	fmt.Fprintf(w, "\n### %s\n", s.title)
+	if s.text != "" {
+		fmt.Fprintf(w, "\n%s\n", s.text)
+	}
+	fmt.Fprintf(w, "\n| %s |\n|%s\n", strings.Join(s.header, " | "), strings.Repeat(" --- |", len(s.header)))
 	for _, row := range s.rows {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
 	}
 }
 
-// document is the page docs/benchmarks.md; load is how busy the machine was before.
-func document(ctx context.Context, load string, sections []section) []byte {
-	var page bytes.Buffer
-	fmt.Fprintf(&page, `# Benchmarks
+// chapter is what the page says about a part; busy is how busy the machine was before.
+func chapter(ctx context.Context, p part, short bool, busy string, sections []section) []byte {
+	var text bytes.Buffer
+	command := "go run ./internal/bench -part " + p.name
+	if short {
+		command += " -short"
+	}
+	fmt.Fprintf(&text, "## %s\n\nMeasured with `%s` on %s: %s, version %s, load average %s before.\n",
+		p.title, command, time.Now().UTC().Format(time.DateOnly), machine(), revision(ctx), busy)
+	if short {
+		text.WriteString("A short run: the figures are rough.\n")
+	}
+	for _, s := range sections {
+		s.markdown(&text)
+	}
+	return text.Bytes()
+}
 
-Written by %[1]smake bench%[1]s (%[1]sgo run ./internal/bench%[1]s); run it to have the figures of your machine.
+const intro = `# Benchmarks
+
+Written by ` + "`make bench`" + ` (` + "`make bench-proxy`" + ` and so on for a part of it); run it to have the figures of your machine.
 Load generator, programs and database share the machine, so times are upper limits; ratios are medians of
 interleaved rounds in one run.
+`
 
-- Machine: %[2]s
-- Version: %[3]s
-- Measured: %[4]s, load average %[5]s before
-`, "`", machine(), revision(ctx), time.Now().UTC().Format(time.DateOnly), load)
-	for _, s := range sections {
-		s.markdown(&page)
+// writePart puts the chapter of a part into a page, in place of the one before. The
+// other parts stay as they are.
+func writePart(page, name string, chapter []byte) error {
+	old, err := os.ReadFile(page)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the figures: %w", err)
 	}
-	return page.Bytes()
+	text := bytes.NewBufferString(intro)
+	for _, p := range parts() {
+		begin, end := fmt.Sprintf("\n<!-- %s -->\n", p.name), fmt.Sprintf("<!-- end of %s -->\n", p.name)
+		_, after, found := bytes.Cut(old, []byte(begin))
+		kept, _, ended := bytes.Cut(after, []byte(end))
+		if p.name == name {
+			kept = chapter
+		} else if !found || !ended {
+			continue
+		}
+		text.WriteString(begin)
+		text.Write(kept)
+		text.WriteString(end)
+	}
+	if err := os.WriteFile(page, text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the figures: %w", err)
+	}
+	return nil
 }
 
 func revision(ctx context.Context) string {

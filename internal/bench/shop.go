@@ -14,7 +14,7 @@ const (
 	seedLimit       = 10 * time.Minute
 )
 
-// measureShop measures the monolith alone.
+// measureShop measures the monolith, alone and beside what has left it.
 func measureShop(ctx context.Context, s settings) ([]section, error) {
 	ready, err := measureReady(ctx, s)
 	if err != nil {
@@ -24,7 +24,11 @@ func measureShop(ctx context.Context, s settings) ([]section, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []section{ready, pages}, nil
+	mixes, err := measureMixes(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return []section{ready, pages, mixes}, nil
 }
 
 func (s settings) startMonolith(ctx context.Context, addr, name string, scale int) (*process, error) {

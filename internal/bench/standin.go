@@ -1,16 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/bench/loop"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/web"
 )
@@ -19,27 +19,46 @@ import (
 // the proxy, in a process of its own as the proxy is.
 const standInFlag = "-stand-in"
 
-// standIn serves "upstream=ADDR" (a small fixed answer) or
-// "reverseproxy=ADDR=TARGET" (the standard library's proxy, as it is).
+// standIn serves "upstream=ADDR" (fixed answers), "relay=ADDR=TARGET" (bytes, unread) or
+// "reverseproxy=ADDR=TARGET" (the standard library's proxy, as it is). With "load=LOAD" or
+// "load2=LOAD" it sends a load by HTTP/1.1 or HTTP/2 and prints what came of it, as JSON both.
 func standIn(ctx context.Context, what string, stdout io.Writer) error {
+	// A second place to run keeps the scheduler from taking away the first one at each wait.
+	runtime.GOMAXPROCS(2)
 	kind, rest, _ := strings.Cut(what, "=")
+	if kind == "load" || kind == "load2" {
+		return standInLoad(ctx, kind, rest, stdout)
+	}
 	addr, target, _ := strings.Cut(rest, "=")
-	var handler http.Handler
 	switch kind {
 	case "upstream":
-		body := bytes.Repeat([]byte("x"), 1024)
-		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/plain")
-			w.Write(body) //nolint:errcheck // the client is gone
-		})
+		return loop.Upstream(ctx, addr)
+	case "relay":
+		return loop.Relay(ctx, addr, target)
 	case "reverseproxy":
 		to, err := url.Parse("http://" + target)
 		if err != nil {
 			return fmt.Errorf("stand-in: %w", err)
 		}
-		handler = httputil.NewSingleHostReverseProxy(to)
+		runtime.GOMAXPROCS(1) // as it would have by itself
+		return web.Serve(ctx, addr, httputil.NewSingleHostReverseProxy(to), web.ServeOptions{})
 	default:
 		return program.Fail(program.Usage, "", "unknown stand-in %q", what)
 	}
-	return web.Serve(ctx, addr, handler, web.ServeOptions{Ready: func(a net.Addr) { fmt.Fprintln(stdout, a) }})
+}
+
+func standInLoad(ctx context.Context, kind, text string, stdout io.Writer) error {
+	var l loop.Load
+	if err := json.Unmarshal([]byte(text), &l); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	send := l.Run
+	if kind == "load2" {
+		send = l.RunHTTP2
+	}
+	got, err := send(ctx)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(got)
 }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/bench/loop"
+)
+
+// idleConnections is how many are opened to see what one costs.
+const idleConnections = 1000
+
+// idleMemory returns how many bytes a proxy that was just started grows for each
+// connection that made one request and then waits for the next.
+func idleMemory(ctx context.Context, one *contestant) (float64, error) {
+	ask := func(conn net.Conn) error {
+		conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // the read fails then, too
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", smallPath, one.addr); err != nil {
+			return err
+		}
+		in := bufio.NewReader(conn)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return err
+			}
+			if line == "\r\n" {
+				_, err := io.CopyN(io.Discard, in, 1024)
+				return err
+			}
+		}
+	}
+	open := func(n int) ([]net.Conn, error) {
+		var list []net.Conn
+		for range n {
+			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", one.addr)
+			if err == nil {
+				list = append(list, conn)
+				err = ask(conn)
+			}
+			if err != nil {
+				return list, fmt.Errorf("connection %d to %s: %w", len(list), one.name, err)
+			}
+		}
+		return list, nil
+	}
+	warm, err := open(1)
+	defer closeAll(warm)
+	for i := 0; i < 500 && err == nil; i++ {
+		err = ask(warm[0])
+	}
+	if err != nil {
+		return 0, err
+	}
+	pid := one.process.cmd.Process.Pid
+	before := treeMemory(pid)
+	conns, err := open(idleConnections)
+	defer closeAll(conns)
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(time.Second) // what was needed for the moment is given back
+	return float64(treeMemory(pid)-before) / idleConnections, nil
+}
+
+func closeAll(conns []net.Conn) {
+	for _, conn := range conns {
+		conn.Close()
+	}
+}
+
+// systemCalls counts the calls of the system that a proxy makes for a request. The
+// reason says why it could not.
+func (c *contest) systemCalls(ctx context.Context, one *contestant, l loop.Load) (calls float64, reason string) {
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		return 0, "strace is not installed"
+	}
+	args := []string{"-f", "-c", "-U", "calls,name"}
+	for _, pid := range tree(one.process.cmd.Process.Pid) {
+		args = append(args, "-p", strconv.Itoa(pid))
+	}
+	cmd := exec.Command(path, args...) //nolint:noctx // it is ended below, so that it lets go of the process
+	said, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return 0, err.Error()
+	}
+	lines := bufio.NewScanner(said)
+	attached := lines.Scan() && strings.Contains(lines.Text(), "attached")
+	first := lines.Text()
+	var got loop.Result
+	if attached {
+		l.Addr = one.addr
+		got, err = c.send(ctx, l, loadCPU)
+	}
+	cmd.Process.Signal(syscall.SIGINT) //nolint:errcheck // it may have ended already
+	total := 0.0
+	for lines.Scan() {
+		if f := strings.Fields(lines.Text()); len(f) == 2 && f[1] == "total" {
+			total, _ = strconv.ParseFloat(f[0], 64) //nolint:errcheck // then it is 0
+		}
+	}
+	cmd.Wait() //nolint:errcheck // it was interrupted
+	switch {
+	case !attached:
+		return 0, "strace: " + first
+	case err != nil:
+		return 0, err.Error()
+	case got.Requests == 0 || total == 0:
+		return 0, "strace counted nothing"
+	}
+	return total / float64(got.Requests), ""
+}
+
+// allocations counts what our proxy allocates for a request, without what asking for the
+// counter itself takes.
+func (c *contest) allocations(ctx context.Context, one *contestant, l loop.Load) (float64, error) {
+	const counter = "go_memstats_mallocs_total"
+	l.Addr = one.addr
+	if _, err := c.send(ctx, l, loadCPU); err != nil { // whatever is made once has been made
+		return 0, err
+	}
+	var at [3]float64
+	var got loop.Result
+	for i := range at {
+		var err error
+		if at[i], err = one.metric(ctx, counter); err != nil {
+			return 0, err
+		}
+		if i == 1 {
+			if got, err = c.send(ctx, l, loadCPU); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return max(0, (at[2]-at[1])-(at[1]-at[0])) / float64(max(1, got.Requests)), nil
+}
