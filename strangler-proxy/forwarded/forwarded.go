@@ -136,7 +136,10 @@ func (o *Origin) walk(trust Trust, fields []string) (depth int) {
 
 // keep remembers what the peer said, the nearest of it.
 func (o *Origin) keep(fields []string) {
-	fields = fields[max(0, len(fields)-limitKept):]
+	if first := len(fields) - limitKept; first > 0 {
+		// The client may stand in the first of many: those become one, within its limit.
+		fields = append([]string{strings.Join(fields[:first+1], ", ")}, fields[first+1:]...)
+	}
 	for _, field := range fields {
 		if len(field) > limitText {
 			field = field[len(field)-limitText:]

@@ -155,6 +155,21 @@ func TestTheClientIsFound(t *testing.T) {
 	})
 }
 
+// However many fields the proxies in front have written, the next one finds the client.
+func TestManyFields(t *testing.T) {
+	t.Parallel()
+	for hops := range 40 {
+		fields := []string{"192.0.2.9"}
+		for hop := range hops {
+			fields = append(fields, fmt.Sprintf("10.0.1.%d", hop))
+		}
+		o := forwarded.Of(trust, peer("10.0.2.1:1"), forwarded.Said{Host: "h", For: fields})
+		if want := strings.Join(append(fields, "10.0.2.1"), ", "); o.For() != want {
+			t.Errorf("%d fields went upstream as %q", len(fields), o.For())
+		}
+	}
+}
+
 func TestLongListsAreBounded(t *testing.T) {
 	t.Parallel()
 	long := strings.TrimSuffix(strings.Repeat("10.0.0.1,", 10_000), ",")
