@@ -16,7 +16,7 @@ import (
 // limitGathered is up to which length a body is read before anybody is asked: what is
 // short and complete can be sent again, costs no second goroutine, and lets no slow
 // client occupy an upstream.
-const limitGathered = wire.LargeBytes
+const limitGathered = 64 << 10
 
 // gather returns what is known of the body before anybody is asked, and whether that is
 // all of it. What is not comes from ReadBody.

@@ -92,7 +92,7 @@ func (c *Conn) ask(fd uintptr) bool {
 		q.asked = true
 		return false
 	}
-	room := c.In.Room()
+	room := c.room()
 	n, err := wire.ReadSocket(fd, room)
 	switch {
 	case errors.Is(err, syscall.EAGAIN):

@@ -142,6 +142,7 @@ type Conn struct {
 	origin   *Origin
 	question question
 	used     bool // it has served a request before
+	large    bool // the last answer did not fit into a small buffer
 	since    wire.Instant
 }
 
@@ -159,13 +160,23 @@ func (c *Conn) Break() { _ = c.SetDeadline(wire.Past) }
 
 // Fill waits for more bytes.
 func (c *Conn) Fill() error {
-	room := c.In.Room()
+	room := c.room()
 	n, err := c.Read(room)
 	c.In.Filled(n)
 	if n > 0 {
 		return nil
 	}
 	return err
+}
+
+// Expect says how many bytes the body of an answer had: the next one may well be like it.
+func (c *Conn) Expect(bytes int64) { c.large = bytes > wire.SmallBytes }
+
+func (c *Conn) room() []byte {
+	if c.large {
+		return c.In.LargeRoom()
+	}
+	return c.In.Room()
 }
 
 // Keep takes a connection back whose response was read to the end. Bytes that nobody

@@ -13,7 +13,7 @@ import (
 
 // limitKept is how much of a body is kept to be sent again. Larger ones pass through,
 // and cannot be asked again once they were begun.
-const limitKept = wire.LargeBytes
+const limitKept = 64 << 10
 
 // A body is what the client sends behind the head: what is known of it already, and
 // the rest, which a pump reads and passes on while the response is waited for.

@@ -35,6 +35,7 @@ func (c *Call) relay(a answer) error {
 	sent := c.stopPump(conn, a.pump)
 	switch {
 	case err == nil && keepAlive && sent && c.cause() == nil:
+		conn.Expect(x.Bytes)
 		conn.Keep()
 	default:
 		conn.Close()

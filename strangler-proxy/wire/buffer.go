@@ -5,7 +5,7 @@ import "sync"
 // Sizes of lent buffers.
 const (
 	SmallBytes = 16 << 10 // a head with a small body
-	LargeBytes = 64 << 10 // a part of a large body
+	LargeBytes = 72 << 10 // a body of 64 KiB with its head, or a part of a larger one
 )
 
 var (
@@ -72,6 +72,15 @@ func (b *Buffer) Room() []byte {
 		b.b = grown
 	}
 	return b.b[b.to:]
+}
+
+// LargeRoom is Room, but a Buffer without memory gets a large one: what comes in one
+// piece then costs one read and one write.
+func (b *Buffer) LargeRoom() []byte {
+	if b.b == nil {
+		b.b = Large()
+	}
+	return b.Room()
 }
 
 // Filled says that n bytes of the room now hold bytes.

@@ -20,7 +20,7 @@ func TestBufferHoldsWhatCame(t *testing.T) {
 			b.Lend(wire.Large())
 		}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			switch rapid.SampledFrom([]string{"fill", "fill all", "consume", "release"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{"fill", "fill all", "fill large", "consume", "release"}).Draw(t, "step") {
 			case "fill":
 				room := b.Room()
 				n := rapid.IntRange(0, min(len(room), 3000)).Draw(t, "n")
@@ -30,6 +30,16 @@ func TestBufferHoldsWhatCame(t *testing.T) {
 				room := b.Room()
 				want = append(want, fill(room, &next)...)
 				b.Filled(len(room))
+			case "fill large":
+				room := b.LargeRoom()
+				if len(want) == 0 && b.Release() {
+					if room = b.LargeRoom(); len(room) != wire.LargeBytes {
+						t.Fatalf("a large room has %d bytes", len(room))
+					}
+				}
+				n := rapid.IntRange(1, len(room)).Draw(t, "n")
+				want = append(want, fill(room[:n], &next)...)
+				b.Filled(n)
 			case "consume":
 				n := rapid.IntRange(0, len(want)).Draw(t, "n")
 				b.Consume(n)
