@@ -18,8 +18,9 @@ import (
 // idleConnections is how many are opened to see what one costs.
 const idleConnections = 1000
 
-// idleMemory returns how many bytes a proxy that was just started grows for each
-// connection that made one request and then waits for the next.
+// idleMemory returns how many bytes a proxy grows for each connection that made one
+// request and then waits for the next. As many are open before: they use up what memory
+// was left over from the start.
 func idleMemory(ctx context.Context, one *contestant) (float64, error) {
 	ask := func(conn net.Conn) error {
 		conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // the read fails then, too
@@ -52,14 +53,12 @@ func idleMemory(ctx context.Context, one *contestant) (float64, error) {
 		}
 		return list, nil
 	}
-	warm, err := open(1)
+	warm, err := open(idleConnections)
 	defer closeAll(warm)
-	for i := 0; i < 500 && err == nil; i++ {
-		err = ask(warm[0])
-	}
 	if err != nil {
 		return 0, err
 	}
+	time.Sleep(time.Second)
 	pid := one.process.cmd.Process.Pid
 	before := treeMemory(pid)
 	conns, err := open(idleConnections)
@@ -123,26 +122,33 @@ func (c *contest) systemCalls(ctx context.Context, one *contestant, l loop.Load)
 	return total / float64(got.Requests), ""
 }
 
-// allocations counts what our proxy allocates for a request, without what asking for the
-// counter itself takes.
+// allocations counts what our proxy allocates for a request: by how much more a long load
+// takes than a short one. What connections and asking for the counter take is in both.
 func (c *contest) allocations(ctx context.Context, one *contestant, l loop.Load) (float64, error) {
 	const counter = "go_memstats_mallocs_total"
 	l.Addr = one.addr
 	if _, err := c.send(ctx, l, loadCPU); err != nil { // whatever is made once has been made
 		return 0, err
 	}
-	var at [3]float64
-	var got loop.Result
-	for i := range at {
-		var err error
-		if at[i], err = one.metric(ctx, counter); err != nil {
+	var made, requests [2]float64
+	for i := range made {
+		before, err := one.metric(ctx, counter)
+		if err != nil {
 			return 0, err
 		}
-		if i == 1 {
-			if got, err = c.send(ctx, l, loadCPU); err != nil {
-				return 0, err
-			}
+		got, err := c.send(ctx, l, loadCPU)
+		if err != nil {
+			return 0, err
 		}
+		after, err := one.metric(ctx, counter)
+		if err != nil {
+			return 0, err
+		}
+		made[i], requests[i] = after-before, float64(got.Requests)
+		l.Duration *= 2
 	}
-	return max(0, (at[2]-at[1])-(at[1]-at[0])) / float64(max(1, got.Requests)), nil
+	if requests[1] <= requests[0] {
+		return 0, fmt.Errorf("a load of twice the time had no more requests: %.0f and %.0f", requests[0], requests[1])
+	}
+	return max(0, made[1]-made[0]) / (requests[1] - requests[0]), nil
 }
