@@ -59,12 +59,11 @@ func (c *http1Conn) gatherAll(want int) error {
 			return upstream.ErrGone
 		}
 	}
-	for c.in.Len() < want {
-		if err := c.waitFor(&c.in, c.limits.StallTimeout); err != nil {
-			return err
-		}
+	var failed error
+	for c.in.Len() < want && failed == nil {
+		failed = c.waitFor(&c.in, c.limits.StallTimeout)
 	}
-	// The bytes may have moved.
+	// The bytes may have moved, also when the rest of them did not come.
 	c.req.Reset()
 	if done, err := c.req.Parse(c.in.Bytes()); !done {
 		return fmt.Errorf("the head is not there any more: %w", err)
@@ -74,7 +73,7 @@ func (c *http1Conn) gatherAll(want int) error {
 		c.x.ID = requestID(&c.req, &c.id)
 	}
 	c.req.Drop(http1.Expect)
-	return nil
+	return failed
 }
 
 var goOn = []byte("HTTP/1.1 100 Continue\r\n\r\n")
