@@ -212,7 +212,7 @@ func TestHandoverToAnotherConfiguration(t *testing.T) {
 		}
 	}
 	first.do("GET", "/", nil)
-	elsewhere := strings.TrimPrefix(deadURL(t), "http://")
+	elsewhere := strings.TrimPrefix(freeURL(t), "http://")
 	if err := os.WriteFile(path, []byte("version: 1\nlisten: "+elsewhere+"\nadmin: { listen: 127.0.0.1:0 }\nmonolith: "+m.URL+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

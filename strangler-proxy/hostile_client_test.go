@@ -63,7 +63,7 @@ func TestForwardingHeadersInTrailers(t *testing.T) {
 // A proxy that is its own upstream would ask itself until nothing is left.
 func TestProxyIsNotItsOwnUpstream(t *testing.T) {
 	t.Parallel()
-	free := strings.TrimPrefix(deadURL(t), "http://127.0.0.1:")
+	free := strings.TrimPrefix(freeURL(t), "http://127.0.0.1:")
 	for _, c := range []struct{ listen, to string }{
 		{"127.0.0.1:" + free, "127.0.0.1:" + free},
 		{":" + free, "127.0.0.1:" + free},
