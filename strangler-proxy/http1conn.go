@@ -340,7 +340,9 @@ func (c *http1Conn) respond(s *snapshot) (whole bool) {
 		c.answerError(&upstream.Error{Failure: upstream.Failure{Reason: "client_body", Err: err}})
 		return false
 	}
-	from = originOf(s, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
+	if c.req.Framing != http1.NoBody {
+		from = originOf(s, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
+	}
 	c.added = appendForwarded(c.added[:0], &from, &c.x)
 	if c.req.Host == nil {
 		c.added = http1.AppendField(c.added, "Host", c.x.Plan.Monolith.Origins[0].Name)

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 )
@@ -22,14 +21,9 @@ type MismatchPage struct {
 
 // mismatches shows what differed between the two sides of a route.
 func mismatches(w http.ResponseWriter, r *http.Request, c Copier) {
-	limit := 0
-	if given := r.URL.Query().Get("limit"); given != "" {
-		n, err := strconv.Atoi(given)
-		if err != nil || n < 1 {
-			text(w, http.StatusBadRequest, "limit must be a whole number from 1")
-			return
-		}
-		limit = n
+	limit, ok := limitOf(w, r)
+	if !ok {
+		return
 	}
 	found, ok := c.Mismatches(r.PathValue("name"), limit)
 	if !ok {

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/trace"
 )
@@ -16,14 +15,9 @@ type Tracer interface {
 
 // traces shows the last requests with their attempts.
 func traces(w http.ResponseWriter, r *http.Request, t Tracer) {
-	limit := 0
-	if given := r.URL.Query().Get("limit"); given != "" {
-		n, err := strconv.Atoi(given)
-		if err != nil || n < 1 {
-			text(w, http.StatusBadRequest, "limit must be a whole number from 1")
-			return
-		}
-		limit = n
+	limit, ok := limitOf(w, r)
+	if !ok {
+		return
 	}
 	answer(w, http.StatusOK, t.Traces(limit))
 }
