@@ -1,0 +1,2 @@
+// Package postgres is the split engine's knowledge of PostgreSQL.
+package postgres
