@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 const oneMore = "services: { s: http://127.0.0.1:2 }\nroutes:\n  a: { match: /a, to: s, stage: monolith }\n"

@@ -10,8 +10,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // load reads and checks the configuration file as it is now.

@@ -6,11 +6,11 @@ import (
 	"net/http"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/steer"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // A problem is the answer to a request that was not done. It travels under "error".

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 func (t *tool) auditCommand() *cobra.Command {

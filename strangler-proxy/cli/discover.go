@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 type discoverFlags struct {

@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // call asks the admin address of a running proxy. 422 is an answer too: a rejected file.

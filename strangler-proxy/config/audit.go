@@ -1,6 +1,6 @@
 package config
 
-import "github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+import "github.com/stranglerfig/toolkit/internal/yamldoc"
 
 // auditSection is a constant in all but name.
 var auditSection = Section{"audit", "What `CONFIG.audit.jsonl` asks of those who change routes.", []Key{

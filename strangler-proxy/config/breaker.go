@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var breakerSection = Section{"services.NAME.breaker", "While the breaker is open the service is not asked at all and the monolith answers. A failure is a service that cannot be reached, breaks off, answers no HTTP, does not answer in time, or answers 502, 503, 504 or another status of `fallback.on` except 501. A client that leaves is none.", []Key{

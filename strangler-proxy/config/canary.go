@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // cohortSection is a constant in all but name.

@@ -6,12 +6,12 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/breaker"
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // A checker turns the tree into a Config and collects all problems on its way.

@@ -4,8 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var compareSection = Section{"routes.NAME.compare", "How the answers to a request and to its copy are compared: by status, headers and body. JSON is compared by its values: the order of members and the spelling of numbers do not matter.", []Key{

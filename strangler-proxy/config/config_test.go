@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected problems")

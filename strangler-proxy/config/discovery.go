@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var discoverySection = Section{"discovery", "What the proxy learns from the requests that pass: endpoints without a route, dead routes, and when a route last needed the monolith.", []Key{

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 // A Fallback says after which failures of a service the monolith may answer.

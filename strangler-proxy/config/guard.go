@@ -1,8 +1,8 @@
 package config
 
 import (
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // A Guard says what has to be shown before a route goes forward.

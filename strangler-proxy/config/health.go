@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 // HealthChecks say how the instances of a service are asked whether they are well.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var tlsSection = Section{"tls", "With it, clients connect with TLS, and with HTTP/2 if they can. A list of such mappings is one for each certificate; a client gets the one with the name that it asks for, or else the first. The files are read again when they change; a pair that does not fit together is reported, and the last good one stays in use.", []Key{

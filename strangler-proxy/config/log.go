@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 var logSection = Section{"log", "The line that each request leaves. Lines are written several times a second; if they cannot be written, because the disk is full, requests go on and the lost lines are counted. A `{token}` in a route's path keeps the path out of the log.", []Key{

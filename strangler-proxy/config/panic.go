@@ -3,7 +3,7 @@ package config
 import (
 	"strings"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 // panic reads why every route shall be on the monolith. Who writes it is in a hurry, so

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var promoteSection = Section{"routes.NAME.promote", "A canary moves by itself: while every check passes it gets its next step; when checks fail it goes back to the stage before and stays there until somebody moves it, or says `strangler route resume`. Nothing moves on too little traffic, while a panic lasts, or while the file is not the one in use. Each move is a changed word in this file and a line in the audit log. A group with a stage has this key instead of its routes: all of them have to pass, and one that fails is enough.", []Key{

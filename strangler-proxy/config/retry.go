@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 // A Retry says when a service is asked once more before anybody else is.

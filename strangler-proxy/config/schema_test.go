@@ -12,8 +12,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 func compileSchema(t *testing.T) *jsonschema.Schema {

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 const copiesDoc = "A copy of a request goes to the side that did not answer it, after the answer is complete, and the two answers are compared; see [Copies](#copies). "

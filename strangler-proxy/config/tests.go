@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // Refused is the owner, in tests, of a request that is answered 400 and never forwarded.

@@ -5,8 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 var tracingSection = Section{"tracing", "Each request as an OpenTelemetry trace: the request and each attempt to get it answered. `tracing: {}` keeps the last traces in memory, where `strangler traces` shows them. A client's `traceparent` is continued and handed on. Without the section there are no traces, unless the environment of the proxy has `OTEL_EXPORTER_OTLP_ENDPOINT`. A change takes effect at the next start.", []Key{

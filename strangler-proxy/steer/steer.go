@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
 )
 
 // Options tune a File. The zero value is fit for production.

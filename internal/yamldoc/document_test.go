@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 func parse(t *testing.T, source string) *yamldoc.Document {

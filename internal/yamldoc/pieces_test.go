@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 // comparePieces checks that a file means the same, at the same places, however small

@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 func TestInsertAndRemoveTop(t *testing.T) {

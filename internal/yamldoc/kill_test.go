@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/yamldoc"
+	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
 
 const editorOf = "YAMLDOC_TEST_EDITOR_OF"
