@@ -15,11 +15,15 @@ import (
 	"github.com/stranglerfig/toolkit/internal/bench/loop"
 )
 
-// idleConnections is how many are opened to see what one costs.
-const idleConnections = 1000
+// How many connections are opened to see what one costs: enough that it does not matter
+// when a collector of garbage last ran.
+const (
+	warmConnections = 1000
+	idleConnections = 5000
+)
 
 // idleMemory returns how many bytes a proxy grows for each connection that made one
-// request and then waits for the next. As many are open before: they use up what memory
+// request and then waits for the next. Some are open before: they use up what memory
 // was left over from the start.
 func idleMemory(ctx context.Context, one *contestant) (float64, error) {
 	ask := func(conn net.Conn) error {
@@ -53,7 +57,7 @@ func idleMemory(ctx context.Context, one *contestant) (float64, error) {
 		}
 		return list, nil
 	}
-	warm, err := open(idleConnections)
+	warm, err := open(warmConnections)
 	defer closeAll(warm)
 	if err != nil {
 		return 0, err

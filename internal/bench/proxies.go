@@ -215,7 +215,7 @@ func (r *report) sections(versions []string) []section {
 	list[len(list)-1].text = fmt.Sprintf("Latency counts from when a request is due. %.0f %% of the requests were copied and compared; the others found the queue full.", 100*r.copied)
 	list = append(list, r.secure.table(secureScenario, caddyName))
 	other := section{title: "Idle connections and system calls", header: []string{"proxy", "bytes of memory for an idle connection", "system calls a request, 64 connections"}}
-	other.text = fmt.Sprintf("What a proxy grows by for each of %d connections that made one request, with as many open before; calls are counted by strace, which slows everything down.", idleConnections)
+	other.text = fmt.Sprintf("What a proxy grows by for each of %d connections that made one request, with %d open before; calls are counted by strace, which slows everything down.", idleConnections, warmConnections)
 	for _, one := range r.main.all {
 		calls := fmt.Sprintf("%.2f", r.calls[one.name])
 		if reason := r.noCalls[one.name]; reason != "" {

@@ -39,7 +39,7 @@ func shadowValue(s shadow.Settings) map[string]any {
 		"methods": "safe", "writes": writes, "percent": s.Percent, "max_body": config.SizeText(int64(s.MaxBody)),
 		"timeout": s.Timeout.String(), "baseline_percent": s.Baseline, "keep": s.Keep,
 	}
-	for name, limit := range map[string]int{"max_inflight": s.Limits.InFlight, "queue": s.Limits.Queue, "max_rps": int(s.Limits.Rate)} {
+	for name, limit := range map[string]int{"max_inflight": s.Limits.InFlight, "queue": s.Limits.Queue, "max_rps": int(s.Limits.Rate), "live_rps": int(s.LiveRate)} {
 		if limit > 0 {
 			value[name] = limit
 		}

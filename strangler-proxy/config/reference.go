@@ -138,7 +138,8 @@ truncated one can be replaced by another try or the monolith's; a larger one tha
 
 At stage ` + "`shadow`, `canary`" + ` (of the clients that the monolith answers) and ` + "`live`" + `, a request goes a second time to the side that did not
 answer it: after the answer is complete, byte for byte the same, with ` + "`X-Strangler-Shadow: 1`" + ` and a ` + "`Content-Length`" + ` in place of chunks. Nothing
-of that reaches the client, and the client never waits for it. At ` + "`live`" + ` the monolith gets the copies, which shows what only appears under all of the traffic.
+of that reaches the client, and the client never waits for it. At ` + "`live`" + ` the monolith gets the copies, at most ` + "`shadow.live_rps`" + ` a second,
+which shows what only appears under all of the traffic.
 
 Each copy that was due and is not sent is counted under its reason, so that *sent* and *dropped* are *eligible*:
 
@@ -148,7 +149,7 @@ Each copy that was due and is not sent is counted under its reason, so that *sen
 | ` + "`unsafe_method`" + ` | it would change something, and ` + "`shadow.writes`" + ` does not allow it |
 | ` + "`upgrade`" + ` | it asks for another protocol |
 | ` + "`breaker`" + ` | the service's breaker is not closed |
-| ` + "`rate`" + ` | ` + "`shadow.max_rps`" + ` was reached |
+| ` + "`rate`" + ` | ` + "`shadow.max_rps`" + ` or ` + "`shadow.live_rps`" + ` was reached |
 | ` + "`queue_full`" + ` | ` + "`shadow.queue`" + ` copies wait, or the bodies that are kept take all of their memory |
 | ` + "`body_too_large`" + ` | the request or the answer is larger than ` + "`shadow.max_body`" + ` |
 | ` + "`client_gone`" + ` | the client left before its answer was complete |

@@ -86,7 +86,7 @@ defaults:
   retry: { max: 2, on: [connect, reset, timeout, 503], budget: 10% }
   fallback: { on: [connect, 503, 521-523], max: 20% }
   sticky: [header:X-User-Id, cookie:session, auto-cookie]
-  shadow: { methods: safe, writes: none, percent: 50, max_body: 64KiB, max_inflight: 8, queue: 32, max_rps: 100, timeout: 2s, baseline_percent: 5%, keep: 7 }
+  shadow: { methods: safe, writes: none, percent: 50, max_body: 64KiB, max_inflight: 8, queue: 32, max_rps: 100, live_rps: 40, timeout: 2s, baseline_percent: 5%, keep: 7 }
 force: { cidrs: [10.0.0.0/8, "::1"] }
 groups:
   g: { routes: [c, d], stage: canary 12.5%, split: orders, sticky: [auto-cookie], promote: { steps: [12.5, 100%] }, expires: 2160h }

@@ -21,6 +21,7 @@ var shadowKeys = []Key{
 	{Name: "max_inflight", Type: "number", Default: "64", Doc: "Copies that a side is asked at a time."},
 	{Name: "queue", Type: "number", Default: "256", Doc: "Copies to a side that wait. What is beyond is dropped and counted. All bodies that are kept for a side take at most `queue` times `defaults.shadow.max_body`, or times 16 KiB if that is more."},
 	{Name: "max_rps", Type: "number", Default: "no limit", Doc: "Copies a second to a side."},
+	{Name: "live_rps", Type: "number", Default: "100", Doc: "At stage `live`, copies a second to the monolith, for each route. The first hundred or so of a burst are taken, too. A large number takes all."},
 	{Name: "timeout", Type: "duration", Default: "5s", Doc: "How long an answer to a copy may take, to its last byte."},
 	{Name: "baseline_percent", Type: "number or percentage", Default: "0", Doc: "Share of the copies after which the monolith is asked once more. Where it differs from itself, the sides may differ, too. A value above `0` also asks it again after a mismatch in a place that it is not known well enough."},
 	{Name: "keep", Type: "number", Default: "20", Doc: "Mismatches of a route that are kept to be looked at."},
@@ -92,6 +93,9 @@ func (c *checker) bounds(keys map[string]*yamldoc.Node, what string, s *shadow.S
 	}
 	if k := keys["max_rps"]; k != nil {
 		s.Limits.Rate = float64(c.count(k, what+".max_rps", 1_000_000))
+	}
+	if k := keys["live_rps"]; k != nil {
+		s.LiveRate = float64(c.count(k, what+".live_rps", 1_000_000))
 	}
 }
 
@@ -170,7 +174,7 @@ func ShadowText(s shadow.Settings) string {
 	for _, l := range []struct {
 		name  string
 		value int
-	}{{"max_inflight", s.Limits.InFlight}, {"queue", s.Limits.Queue}, {"max_rps", int(s.Limits.Rate)}} {
+	}{{"max_inflight", s.Limits.InFlight}, {"queue", s.Limits.Queue}, {"max_rps", int(s.Limits.Rate)}, {"live_rps", int(s.LiveRate)}} {
 		if l.value > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %d", l.name, l.value))
 		}

@@ -30,13 +30,13 @@ func TestCopies(t *testing.T) {
 	if r := cfg.Route("r"); r.Shadow != want || !reflect.DeepEqual(r.Compare, shadow.Rules{Margin: shadow.DefaultMargin}) {
 		t.Errorf("a route without a word: %+v %+v", r.Shadow, r.Compare)
 	}
-	cfg, err = parse(copiesFile("{ percent: 50, max_body: 64KiB, max_inflight: 8, queue: 32, max_rps: 100, timeout: 2s, baseline_percent: 5%, keep: 7, writes: sandbox }",
+	cfg, err = parse(copiesFile("{ percent: 50, max_body: 64KiB, max_inflight: 8, queue: 32, max_rps: 100, live_rps: 40, timeout: 2s, baseline_percent: 5%, keep: 7, writes: sandbox }",
 		", sandbox: true", "{ percent: 0.25%, max_rps: 3, writes: none }", `{ ignore: [$.at, "$.links[*].href"], headers: [], secrets: [pin_code], noise_margin: 1% }`), config.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want = shadow.Settings{
-		Percent: 50, Sandbox: true, MaxBody: 64 << 10, Timeout: 2 * time.Second, Baseline: 5, Keep: 7,
+		Percent: 50, Sandbox: true, MaxBody: 64 << 10, Timeout: 2 * time.Second, Baseline: 5, Keep: 7, LiveRate: 40,
 		Limits: shadow.Limits{InFlight: 8, Queue: 32, Rate: 100},
 	}
 	if cfg.Shadow != want {
@@ -75,6 +75,7 @@ func TestBadCopies(t *testing.T) {
 		{"{ max_body: 1024 }", "{}", "{}", "needs a unit"},
 		{"{ queue: 0 }", "{}", "{}", "a whole number from 1 to 10000"},
 		{"{ max_inflight: 1.5 }", "{}", "{}", "a whole number from 1 to 1000"},
+		{"{ live_rps: 0 }", "{}", "{}", "a whole number from 1"},
 		{"{ max_rps: 0 }", "{}", "{}", "a whole number from 1"},
 		{"{ timeout: 0s }", "{}", "{}", "must be more than 0s"},
 		{"off", "{}", "{}", "defaults.shadow must be a mapping"},

@@ -51,7 +51,9 @@ const (
 
 // Reset makes ready for the next request.
 func (r *Request) Reset() {
-	*r = Request{Limits: r.Limits, Fields: Fields{list: r.list[:0]}}
+	limits, list := r.Limits, r.list
+	*r = Request{} // in place: a filled one would be made on the stack, which idle connections keep
+	r.Limits, r.list = limits, list[:0]
 }
 
 // Parse reads on in buf, which holds all bytes from the beginning of the request that

@@ -26,7 +26,9 @@ type Response struct {
 
 // Reset makes ready for the next response, which answers a HEAD request or not.
 func (r *Response) Reset(toHead bool) {
-	*r = Response{Limits: r.Limits, Fields: Fields{list: r.list[:0]}, toHead: toHead}
+	limits, list := r.Limits, r.list
+	*r = Response{} // in place, as with a Request
+	r.Limits, r.list, r.toHead = limits, list[:0], toHead
 }
 
 // Parse reads on in buf, which holds all bytes from the beginning of the response that

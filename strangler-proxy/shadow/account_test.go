@@ -266,6 +266,27 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// At live a sample goes back to the monolith: the first of a burst, and so many a second.
+// What goes to the service is not bounded by that.
+func TestLiveRate(t *testing.T) {
+	t.Parallel()
+	s := newShadow(t, func(context.Context, shadow.Copy) (shadow.Answer, error) { return ok("1"), nil },
+		oneRoute(shadow.Settings{Percent: 100, MaxBody: 1 << 10, Timeout: time.Hour, LiveRate: 50}, shadow.Limits{InFlight: 8, Queue: 5000}))
+	defer s.Close()
+	for side, most := range map[string]uint64{shadow.Monolith: 50, "s": 500} {
+		before, begun := quiet(t, s), time.Now()
+		for range 500 {
+			s.Begin(shadow.Request{Route: "r", Method: "GET", To: side}).End(shadow.Primary{Head: plainHead, Answer: ok("1")})
+		}
+		late := uint64(50*time.Since(begun).Seconds()) + 1
+		after := quiet(t, s)
+		sent, dropped := after.Sent-before.Sent, after.Dropped["rate"]-before.Dropped["rate"]
+		if sent < most || sent > most+late || sent+dropped != 500 {
+			t.Errorf("to %s: %d sent, %d dropped, want %d sent", side, sent, dropped, most)
+		}
+	}
+}
+
 // metric sums a metric over its labels.
 func metric(t interface{ Fatal(...any) }, s *shadow.Shadow, name string) float64 {
 	total, err := gather(s, name)

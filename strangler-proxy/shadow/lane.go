@@ -32,7 +32,7 @@ func (l *lane) configure(limits Limits, maxBody int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if old := l.limits; l.limiter.Load() == nil || old.Rate != limits.Rate {
-		l.limiter.Store(newLimiter(limits.Rate))
+		l.limiter.Store(newLimiter(limits.Rate, shortBurst))
 	}
 	l.limits = limits
 	l.room.Store(int32(limits.Queue))

@@ -5,19 +5,20 @@ import (
 	"time"
 )
 
-// A limiter admits so many a second, and a tenth of that at once. The zero value
-// admits everything.
+// A limiter admits so many a second, and some of them at once. The zero value admits
+// everything.
 type limiter struct {
 	interval time.Duration // between two
 	burst    time.Duration // by how much the schedule may run ahead of the clock
 	next     atomic.Int64  // when the next one is due, by the clock of now
 }
 
-func newLimiter(rate float64) *limiter {
+// newLimiter admits at once what may come within together.
+func newLimiter(rate float64, together time.Duration) *limiter {
 	l := &limiter{}
 	if rate > 0 {
 		l.interval = max(1, time.Duration(float64(time.Second)/rate))
-		l.burst = max(0, time.Second/10-l.interval)
+		l.burst = max(0, together-l.interval)
 	}
 	return l
 }

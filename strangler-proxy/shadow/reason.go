@@ -9,7 +9,7 @@ const (
 	UnsafeMethod               // it would change something
 	Upgrade                    // it switches to another protocol
 	Breaker                    // the service gets a rest
-	Rate                       // max_rps was reached
+	Rate                       // max_rps or live_rps was reached
 	QueueFull                  // too many wait, or hold too many bytes
 	BodyTooLarge               // a body has more than max_body
 	ClientGone                 // the client left before its answer was complete

@@ -21,6 +21,7 @@ type Settings struct {
 	Timeout  time.Duration // for the copy's answer to be complete
 	Baseline float64       // percentage of the copies for which the monolith is asked once more
 	Keep     int           // mismatches that are kept
+	LiveRate float64       // copies a second to the monolith, for each route; 0: no bound
 	Limits   Limits        // of this route alone, within those of the side
 }
 
@@ -35,10 +36,15 @@ type Limits struct {
 // of a side.
 func Default() Settings {
 	return Settings{
-		Percent: 100, MaxBody: 256 << 10, Timeout: 5 * time.Second, Keep: 20,
+		Percent: 100, MaxBody: 256 << 10, Timeout: 5 * time.Second, Keep: 20, LiveRate: DefaultLiveRate,
 		Limits: Limits{InFlight: 64, Queue: 256},
 	}
 }
+
+// DefaultLiveRate is how many copies a second of a live route's requests go back to the
+// monolith. They look for what only shows under all of the traffic, and a sample of it
+// shows that: the service must not pay for each request twice from then on.
+const DefaultLiveRate = 100
 
 // DefaultMargin is how much more often, in percent of the comparisons, the service may
 // differ from the monolith in a noisy place than the monolith from itself.

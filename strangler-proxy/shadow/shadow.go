@@ -52,6 +52,7 @@ type table struct {
 type liveRoute struct {
 	compiled
 	limiter *limiter
+	reverse *limiter // of what goes to the monolith
 	stats   *stats
 }
 
@@ -83,7 +84,7 @@ func (s *Shadow) Configure(c Config) error {
 	t := &table{routes: map[string]*liveRoute{}, lanes: map[string]*lane{}, urls: maps.Clone(c.URLs)}
 	for _, r := range routes {
 		t.names = append(t.names, r.Name)
-		t.routes[r.Name] = &liveRoute{compiled: r, limiter: newLimiter(r.Settings.Limits.Rate), stats: newStats()}
+		t.routes[r.Name] = newLiveRoute(r)
 		t.routes[r.Name].inherit(old.routes[r.Name])
 		if r.Service != "" {
 			t.lanes[r.Service], t.lanes[Monolith] = nil, nil
@@ -100,6 +101,20 @@ func (s *Shadow) Configure(c Config) error {
 	return nil
 }
 
+// What limiters admit at once: a burst of copies to a side is a burst of work for it, the
+// ones of a live route's first requests are what one wants to see.
+const (
+	shortBurst = time.Second / 10
+	liveBurst  = time.Second
+)
+
+func newLiveRoute(r compiled) *liveRoute {
+	return &liveRoute{
+		compiled: r, stats: newStats(),
+		limiter: newLimiter(r.Settings.Limits.Rate, shortBurst), reverse: newLimiter(r.Settings.LiveRate, liveBurst),
+	}
+}
+
 // inherit takes over from the route of the same name what still holds.
 func (r *liveRoute) inherit(old *liveRoute) {
 	if old == nil {
@@ -107,6 +122,9 @@ func (r *liveRoute) inherit(old *liveRoute) {
 	}
 	if old.Settings.Limits.Rate == r.Settings.Limits.Rate {
 		r.limiter = old.limiter
+	}
+	if old.Settings.LiveRate == r.Settings.LiveRate {
+		r.reverse = old.reverse
 	}
 	if old.Match == r.Match && old.Service == r.Service && old.Rules.equal(r.Rules) {
 		r.stats, r.differ = old.stats, old.differ
@@ -146,13 +164,21 @@ func (s *Shadow) admit(at *liveRoute, way *lane, r *Request) (Reason, bool) {
 	case way.full(at):
 		return QueueFull, false
 	}
-	if own, all := at.limiter, way.limiter.Load(); own.interval > 0 || all.interval > 0 {
-		now := time.Since(s.start)
-		if !own.admit(now) || !all.admit(now) {
-			return Rate, false
-		}
+	if !s.inRate(at, way, r.To == Monolith) {
+		return Rate, false
 	}
 	return 0, true
+}
+
+// inRate looks at the clock only where there is a bound.
+func (s *Shadow) inRate(at *liveRoute, way *lane, reverse bool) bool {
+	own, all := at.limiter, way.limiter.Load()
+	reverse = reverse && at.reverse.interval > 0
+	if own.interval == 0 && all.interval == 0 && !reverse {
+		return true
+	}
+	now := time.Since(s.start)
+	return (!reverse || at.reverse.admit(now)) && own.admit(now) && all.admit(now)
 }
 
 // Stats returns the numbers of a route, and false if there is none of this name.
