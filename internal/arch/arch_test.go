@@ -18,14 +18,15 @@ const module = "github.com/stranglerfig/toolkit/"
 // policy says what the packages below a folder may import of this module; the
 // longest folder wins. A package may always import below its own folder.
 var policy = map[string]rule{
-	"cmd":             {[]string{"compare", "extracted", "internal", "migrations", "monolith", "strangler-proxy"}, "main wires everything, and nothing imports a main"},
-	"compare":         {[]string{"internal"}, "the differ and its tools know neither proxy nor shop"},
-	"strangler-proxy": {[]string{"compare", "internal"}, "the proxy knows no shop and no database"},
-	"migrations":      {[]string{"internal"}, "schema and the split engine know no shop code"},
-	"monolith":        {[]string{"internal", "migrations"}, "the shop before"},
-	"extracted":       {[]string{"internal", "migrations"}, "the shop after"},
-	"acceptance":      {[]string{"internal"}, "a black box: no knowledge of the implementation"},
-	"internal":        {[]string{"internal", "migrations"}, "technical code without shop nouns"},
+	"cmd":              {[]string{"compare", "extracted", "internal", "migrations", "monolith", "strangler-proxy"}, "main wires everything, and nothing imports a main"},
+	"compare":          {[]string{"internal"}, "the differ and its tools know neither proxy nor shop"},
+	"strangler-proxy":  {[]string{"compare", "internal"}, "the proxy knows no shop and no database"},
+	"migrations":       {[]string{"internal"}, "schemas know no shop code"},
+	"migrations/split": {[]string{"internal"}, "the split engine knows no shop, not even its schemas"},
+	"monolith":         {[]string{"internal", "migrations"}, "the shop before"},
+	"extracted":        {[]string{"internal", "migrations"}, "the shop after"},
+	"acceptance":       {[]string{"internal"}, "a black box: no knowledge of the implementation"},
+	"internal":         {[]string{"internal", "migrations"}, "technical code without shop nouns"},
 }
 
 type rule struct {
