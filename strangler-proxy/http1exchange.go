@@ -1,0 +1,149 @@
+package strangler
+
+import (
+	"errors"
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
+	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
+)
+
+// exchange serves one request and reports whether another may follow.
+func (c *http1Conn) exchange() bool {
+	c.x = exchange.Exchange{}
+	s := c.front.begin(&c.x, &c.req)
+	c.x.ID = requestID(&c.req, &c.id)
+	c.mu.Lock()
+	c.mayGoOn, c.begun, c.untilClose = !c.req.ExpectContinue, false, false
+	c.mu.Unlock()
+	c.closing, c.sentAll = !c.req.KeepAlive, c.req.Framing == http1.NoBody
+	c.stopped.Store(false)
+	c.passes = false
+	whole := c.respond(s)
+	c.front.finish(s, &c.x) // while the bytes of the head are there
+	c.skip(whole)
+	return !c.closing
+}
+
+// respond answers the request. It reports whether its body is in the buffer as a whole.
+func (c *http1Conn) respond(s *snapshot) (whole bool) {
+	f := c.front
+	from := originOf(s, &c.peer, &c.x, &c.req)
+	c.x.Client = from.Client
+	if refused := f.decide(s, &c.x, &c.req); refused != nil {
+		f.refused(&c.x, refused)
+		c.closing = c.closing || !c.sentAll
+		c.answer(newAnswer(&c.x, refused.status, refused.message, &c.req))
+		return c.sentAll
+	}
+	kept, whole, err := c.gather()
+	c.sentAll = whole
+	if err != nil {
+		c.x.Failure = "client_body"
+		c.answerError(&upstream.Error{Failure: upstream.Failure{Reason: "client_body", Err: err}})
+		return false
+	}
+	if c.req.Framing != http1.NoBody {
+		from = originOf(s, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
+	}
+	c.added = appendForwarded(c.added[:0], &from, &c.x)
+	if c.req.Host == nil {
+		c.added = http1.AppendField(c.added, "Host", c.x.Plan.Monolith.Origins[0].Name)
+	}
+	c.added = appendCookies(c.added, &c.req)
+	c.call.Added = c.added
+	c.call.Begin(wire.Now(), kept, whole)
+	if c.aborted.Load() {
+		c.call.Cancel(upstream.ErrStopped) // before Begin, it was in vain
+	}
+	err = f.send(s, &c.call)
+	c.call.End()
+	if err != nil {
+		c.answerError(err)
+	}
+	return whole
+}
+
+// skip takes what belongs to the request out of the way of the next one.
+func (c *http1Conn) skip(whole bool) {
+	n := c.req.Len
+	if whole && c.req.Framing == http1.ByLength {
+		n += int(c.req.ContentLength)
+	}
+	if whole {
+		c.in.Consume(n)
+		return
+	}
+	c.in.Drop()
+	c.in, c.rest = c.rest, wire.Buffer{}
+	c.sentAll = c.passes && c.body.Done()
+	c.closing = c.closing || !c.sentAll
+	if c.stopped.Load() && !c.closing {
+		c.allowReads() // StopBody came when the body had just ended
+	}
+}
+
+// allowReads takes a deadline back that was to end a wait which is over.
+func (c *http1Conn) allowReads() {
+	_ = c.conn.SetReadDeadline(time.Time{})
+	if c.aborted.Load() {
+		_ = c.conn.SetReadDeadline(wire.Past) // abort came between
+	}
+}
+
+// answerError answers when there is no response of an upstream.
+func (c *http1Conn) answerError(err error) {
+	var failed *upstream.Error
+	switch {
+	case errors.Is(err, upstream.ErrBroken):
+		if c.x.Failure == "" {
+			c.x.Failure = "broken_off"
+		}
+		if errors.Is(err, upstream.ErrGone) {
+			c.x.Failure = "client_gone"
+		}
+		c.closing = true
+		if c.untilClose {
+			c.abrupt = true // an orderly end would look like the end of the response
+		}
+	case errors.Is(err, upstream.ErrGone):
+		c.x.Failure, c.x.Status = "client_gone", 499
+		c.closing = true
+	case errors.As(err, &failed):
+		a := failureAnswer(&c.x, failed, &c.req)
+		c.closing = c.closing || a.closing || !c.call.BodyEnded()
+		c.answer(a)
+	}
+}
+
+// answer says something in the proxy's own name.
+func (c *http1Conn) answer(a ownAnswer) {
+	c.mu.Lock()
+	c.begun = true
+	c.mu.Unlock()
+	c.closing = c.closing || c.front.lastRound.Load()
+	c.x.ServedBy, c.x.Status, c.x.Bytes = "proxy", a.status, int64(len(a.text))
+	c.marks = c.appendConnection(appendMarks(c.marks[:0], c.peer.TLS, &c.x))
+	c.out = a.append(c.out[:0], c.req.Minor, c.marks, string(c.req.Method) == "HEAD")
+	if c.Flush() != nil {
+		c.closing = true
+	}
+}
+
+// appendConnection says whether the connection goes on.
+func (c *http1Conn) appendConnection(dst []byte) []byte {
+	switch {
+	case c.closing:
+		return append(dst, "Connection: close\r\n"...)
+	case c.req.Minor == 0:
+		return append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return dst
+}
+
+// unread reports whether the client has an answer while it may still be sending.
+func (c *http1Conn) unread() bool {
+	return !c.sentAll && c.x.Failure != "client_gone" && c.x.Failure != "broken_off"
+}

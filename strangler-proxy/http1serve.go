@@ -1,0 +1,197 @@
+package strangler
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
+)
+
+// serve blocks until the connection is over, and closes it.
+func (c *http1Conn) serve() {
+	defer c.close()
+	c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
+	if raw, ok := wire.Raw(c.conn); ok {
+		c.serveRaw(raw)
+	} else {
+		c.servePlain()
+	}
+	if c.lingers {
+		c.linger()
+	}
+}
+
+func (c *http1Conn) servePlain() {
+	for {
+		switch c.step(false) {
+		case over:
+			return
+		case needsMore:
+			if c.fill(&c.in) != nil {
+				c.giveUp()
+				return
+			}
+		case needsConn:
+		}
+	}
+}
+
+// serveRaw is serve at the socket. One callback is held as long as nothing but whole
+// requests comes, and is left for a request whose body has to be read on its own.
+func (c *http1Conn) serveRaw(raw syscall.RawConn) {
+	state := needsMore
+	var failed error
+	callback := func(fd uintptr) bool {
+		state, failed = c.readable(fd)
+		return failed != nil || state != needsMore
+	}
+	for {
+		err := raw.Read(callback)
+		switch {
+		case err != nil || failed != nil:
+			c.giveUp()
+			return
+		case state == needsConn:
+			if c.step(false) == over {
+				return
+			}
+		case state == over:
+			return
+		}
+	}
+}
+
+// readable takes what has come and serves the requests in it.
+func (c *http1Conn) readable(fd uintptr) (need, error) {
+	for {
+		room := c.in.Room()
+		n, err := wire.ReadSocket(fd, room)
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			c.in.Release()
+			return needsMore, nil
+		case err != nil:
+			return over, err
+		case n == 0:
+			return over, io.EOF
+		}
+		c.in.Filled(n)
+		if state := c.step(true); state != needsMore || n < len(room) {
+			return state, nil
+		}
+	}
+}
+
+// giveUp ends a connection on which nothing more comes.
+func (c *http1Conn) giveUp() {
+	if c.in.Len() > 0 && c.stalled.Load() {
+		c.sayOnce(http.StatusRequestTimeout, "the request's head did not arrive in time")
+		c.lingers = true
+	}
+}
+
+// A need is what a connection waits for.
+type need int
+
+const (
+	needsMore need = iota // bytes
+	needsConn             // the connection itself, to read a body from
+	over                  // nothing any more
+)
+
+// step serves the requests whose heads have come. With raw, it must not read from the
+// connection, so it leaves those alone that need it.
+func (c *http1Conn) step(raw bool) need {
+	for c.in.Len() > 0 {
+		if !c.parsing {
+			if !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
+				return over
+			}
+			c.parsing = true
+			c.limits = c.front.current.Load().limits
+			c.req.Limits.HeaderBytes, c.req.Limits.TargetBytes = c.limits.Header, c.limits.URL
+			c.req.Reset()
+		}
+		done, err := c.req.Parse(c.in.Bytes())
+		switch {
+		case err != nil:
+			c.refuseHead(err)
+			return over
+		case !done:
+			if !c.waiting {
+				c.reading.Set(wire.Now().Add(c.limits.HeaderTimeout))
+				c.waiting = true
+			}
+			return needsMore
+		}
+		if c.reading.Clear() {
+			c.reading.Await()
+			c.stalled.Store(false)
+			c.allowReads() // the head came at the last moment
+		}
+		if raw && !c.allHere() {
+			return needsConn
+		}
+		c.parsing, c.waiting = false, false
+		if !c.exchange() {
+			c.lingers = c.unread()
+			return over
+		}
+		c.phase.Store(phaseIdle)
+	}
+	c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
+	c.release()
+	return needsMore
+}
+
+// release gives all memory back that a connection without a request does not need.
+func (c *http1Conn) release() {
+	c.in.Release()
+	wire.Return(c.out)
+	c.out = nil
+	c.call.Release()
+}
+
+// allHere reports whether the request can be served without another byte of it.
+func (c *http1Conn) allHere() bool {
+	r := &c.req
+	return !r.WebSocket && (r.Framing == http1.NoBody || r.Framing == http1.ByLength && int64(c.in.Len()-r.Len) >= r.ContentLength)
+}
+
+func (c *http1Conn) fill(b *wire.Buffer) error {
+	room := b.Room()
+	n, err := c.conn.Read(room)
+	b.Filled(n)
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// refuseHead answers what is no request.
+func (c *http1Conn) refuseHead(err error) {
+	var bad *http1.Error
+	if !errors.As(err, &bad) {
+		return
+	}
+	c.front.metrics.rejected.WithLabelValues(bad.Reason.String()).Inc()
+	c.sayOnce(bad.Status(), bad.Error())
+	c.lingers = true
+}
+
+// sayOnce answers in the proxy's own name where there is no request to answer.
+func (c *http1Conn) sayOnce(status int, message string) {
+	c.x = exchange.Exchange{Start: time.Now(), Status: status, ServedBy: "proxy", ID: requestID(&http1.Request{}, &c.id), ConfigVersion: c.front.current.Load().version}
+	c.x.Failure = "bad_request"
+	a := ownAnswer{status: status, text: message + "\n"}
+	c.marks = append(appendMarks(c.marks[:0], c.peer.TLS, &c.x), "Connection: close\r\n"...)
+	c.out = a.append(c.out[:0], 1, c.marks, false)
+	_ = c.Flush()
+	c.x.Took = time.Since(c.x.Start)
+	c.front.logAccess(&c.x)
+}
