@@ -40,14 +40,15 @@ const (
 // Options tune a Shop. The zero value is fit for tests and development; elsewhere
 // it needs secrets, a sink and a ledger.
 type Options struct {
-	Now           func() time.Time // the one clock; nil means time.Now
-	Log           *slog.Logger     // nil discards
-	WebhookSecret string           // signs the payment provider's webhooks; empty means DevWebhookSecret
-	InternalToken string           // opens the read API for services; empty means DevInternalToken
-	Sink          string           // file that notifications are delivered to; empty keeps them in the outbox
-	Ledger        string           // file in which the payment provider remembers; empty keeps it in memory
-	PaymentWait   time.Duration    // how long a customer waits for the payment provider; 0 means its default
-	Unpaid        time.Duration    // age at which an unpaid order is cancelled; 0 means its default
+	Now            func() time.Time // the one clock; nil means time.Now
+	Log            *slog.Logger     // nil discards
+	WebhookSecret  string           // signs the payment provider's webhooks; empty means DevWebhookSecret
+	InternalToken  string           // opens the read API for services; empty means DevInternalToken
+	Sink           string           // file that notifications are delivered to; empty keeps them in the outbox
+	Ledger         string           // file in which the payment provider remembers; empty keeps it in memory
+	PaymentWait    time.Duration    // how long a customer waits for the payment provider; 0 means its default
+	PasswordMemory int              // KiB that the hash of a new password takes; 0 means identity.DefaultMemory
+	Unpaid         time.Duration    // age at which an unpaid order is cancelled; 0 means its default
 }
 
 // Shop is the whole monolith. Its stores may be used directly, by the same rules
@@ -88,7 +89,7 @@ func New(db *sqlite.DB, opts Options) (*Shop, error) {
 	now, log := opts.Now, opts.Log
 	s.Pricing = pricing.New(db, now)
 	s.Cart = cart.New(db, now, s.Pricing)
-	s.Identity = identity.New(db, now, identity.Options{Carts: s.Cart})
+	s.Identity = identity.New(db, now, identity.Options{Carts: s.Cart, Memory: opts.PasswordMemory})
 	s.Catalog = catalog.New(db, now)
 	s.Inventory = inventory.New(db, now)
 	s.Reviews = reviews.New(db, now)

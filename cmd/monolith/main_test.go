@@ -124,6 +124,7 @@ func TestBadCommandLine(t *testing.T) {
 		{[]string{"seed", "--scale", "201"}, []string{"scale 201", "1 to 200"}},
 		{[]string{"serve", "--addr", "127.0.0.1:0", "--seed-scale", "201"}, []string{"scale 201", "1 to 200"}},
 		{[]string{"serve", "--addr", "127.0.0.1:0", "--seed-scale", "-1"}, []string{"scale -1", "1 to 200"}},
+		{[]string{"serve", "--addr", "127.0.0.1:0", "--password-memory", "7"}, []string{"--password-memory 7", "from 8 to"}},
 	} {
 		wantRefusal(t, dir, test.args, test.words...)
 	}

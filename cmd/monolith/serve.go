@@ -19,12 +19,14 @@ import (
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/internal/web"
 	"github.com/stranglerfig/toolkit/monolith"
+	"github.com/stranglerfig/toolkit/monolith/identity"
 	"github.com/stranglerfig/toolkit/monolith/seed"
 )
 
 type serveFlags struct {
 	addr, db, sink, ledger string
 	logFormat, logLevel    string
+	passwordMemory         int    // KiB
 	seedScale              int    // 0: leave an empty shop empty
 	secret, token          string // from the environment
 }
@@ -44,10 +46,17 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.sink, "notifications", defaultSink, "`file` that notifications are delivered to")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` in which the payment provider remembers (default: the database's name with .ledger)")
 	flags.IntVar(&f.seedScale, "seed-scale", 0, "fill an empty shop: `scale` 1 is 200 products, 100 is 20,000")
+	flags.IntVar(&f.passwordMemory, "password-memory", identity.DefaultMemory, "`KiB` that the hash of a new password takes; less is for tests, which make many")
 	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
+
+// The bounds of --password-memory in KiB: what the algorithm needs, and 1 GiB.
+const (
+	leastPasswordMemory = 8
+	mostPasswordMemory  = 1 << 20
+)
 
 // heapLimit makes the collector work before the garbage of password hashes, 19 MiB
 // each, piles up. It is no hard limit; the variable GOMEMLIMIT overrides it.
@@ -60,6 +69,9 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	}
 	if err := (seed.Options{Scale: f.seedScale}).Check(); err != nil {
 		return err
+	}
+	if f.passwordMemory < leastPasswordMemory || f.passwordMemory > mostPasswordMemory {
+		return service.Usage(owner, fmt.Errorf("--password-memory %d: must be from %d to %d", f.passwordMemory, leastPasswordMemory, mostPasswordMemory))
 	}
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // not set by GOMEMLIMIT
 		debug.SetMemoryLimit(heapLimit)
@@ -82,7 +94,8 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 		return err
 	}
 	shop, err := monolith.New(db, monolith.Options{
-		Log: log, WebhookSecret: f.secret, InternalToken: f.token,
+		PasswordMemory: f.passwordMemory,
+		Log:            log, WebhookSecret: f.secret, InternalToken: f.token,
 		Sink: f.sink, Ledger: cmp.Or(f.ledger, f.db+".ledger"),
 	})
 	if err != nil {

@@ -176,7 +176,7 @@ func (o *output) tail() string {
 func StartMonolith(ctx context.Context, bin, data string) (*Process, error) {
 	return Start(ctx, filepath.Join(bin, "monolith"), "serve", "--addr", "127.0.0.1:0",
 		"--db", filepath.Join(data, "monolith.db"), "--notifications", filepath.Join(data, "notifications.jsonl"),
-		"--seed-scale", "1", "--log-format", "json", "--log-level", "warn")
+		"--seed-scale", "1", "--password-memory", "64", "--log-format", "json", "--log-level", "warn")
 }
 
 // TempDir makes a folder for a whole test program, where t.TempDir cannot be used,

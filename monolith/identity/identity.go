@@ -234,10 +234,10 @@ func hashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// The cost of one hash: 19 MiB, two passes, one lane. Changing it does not make
-// old hashes unreadable: each one names its own cost.
+// The cost of one hash: DefaultMemory KiB, two passes, one lane. Changing it does not
+// make old hashes unreadable: each one names its own cost.
 const (
-	hashMemoryKiB = 19 * 1024
+	DefaultMemory = 19 * 1024
 	hashPasses    = 2
 )
 
@@ -245,10 +245,10 @@ const (
 // takes as long. It is the hash of no known password.
 const nobodysHash = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcC1vZi1ub2JvZHkxMg$PkAoRCoHEdKQIrqPDCSzO3q2mFMXdhZ4Ix9dW1Zcn6U"
 
-// HashPassword returns the argon2id hash to store for password.
-func HashPassword(password string) (string, error) {
+// hashPassword returns the argon2id hash to store for password.
+func hashPassword(password string, memoryKiB int) (string, error) {
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{
-		Memory: hashMemoryKiB, Iterations: hashPasses, Parallelism: 1, SaltLength: 16, KeyLength: 32,
+		Memory: uint32(memoryKiB), Iterations: hashPasses, Parallelism: 1, SaltLength: 16, KeyLength: 32,
 	})
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,7 +27,8 @@ type CartMerger interface {
 
 // Options tune a Store. The zero value is fit for production.
 type Options struct {
-	Carts CartMerger // nil: carts of guests stay where they are
+	Carts  CartMerger // nil: carts of guests stay where they are
+	Memory int        // KiB for the hash of a new password; 0 means DefaultMemory
 }
 
 // Store keeps users, sessions, addresses and password resets. It is safe for
@@ -35,6 +37,7 @@ type Store struct {
 	db       *sqlite.DB
 	now      func() time.Time
 	carts    CartMerger
+	memory   int
 	hashing  chan struct{} // a slot for each password that may be hashed at once
 	failures failures
 }
@@ -42,7 +45,7 @@ type Store struct {
 // New returns a Store on db, whose owner stays the caller.
 func New(db *sqlite.DB, now func() time.Time, opts Options) *Store {
 	return &Store{
-		db: db, now: now, carts: opts.Carts,
+		db: db, now: now, carts: opts.Carts, memory: cmp.Or(opts.Memory, DefaultMemory),
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		failures: failures{byID: map[string][]time.Time{}},
 	}
@@ -168,13 +171,14 @@ func (s *Store) checkPassword(ctx context.Context, email, password, hash string)
 
 func (s *Store) hash(ctx context.Context, password string) (hash string, err error) {
 	err = s.withSlot(ctx, func() error {
-		hash, err = HashPassword(password)
+		hash, err = hashPassword(password, s.memory)
 		return err
 	})
 	return hash, err
 }
 
-// withSlot bounds how many hashes, each of 19 MiB, are computed at once.
+// withSlot bounds how many hashes, each of 19 MiB if nothing else was asked for, are
+// computed at once.
 func (s *Store) withSlot(ctx context.Context, compute func() error) error {
 	select {
 	case s.hashing <- struct{}{}:
