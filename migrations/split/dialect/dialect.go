@@ -163,11 +163,13 @@ type Snapshot interface {
 	Log(ctx context.Context, limit int) (Log, error)
 	// Pending reports whether a key is in the log.
 	Pending(ctx context.Context, s *schema.Shape, key value.Key) (bool, error)
-	// Rows calls yield with up to limit rows behind after, in the order of the key, and
-	// with their computed columns if whole is set. upto bounds them; nil: it does not.
+	// Beyond reports whether key stands behind cursor in the order that Rows has.
+	Beyond(ctx context.Context, s *schema.Shape, key, cursor value.Key) (bool, error)
+	// Rows calls yield with the rows of a range, in the order of the key, each with its
+	// computed columns. Two databases may order the same keys differently.
 	Rows(ctx context.Context, s *schema.Shape, r Range, yield func(value.Row) error) error
 	// Lookup calls yield with the rows of these keys that exist, in any order.
-	Lookup(ctx context.Context, s *schema.Shape, keys []value.Key, whole bool, yield func(value.Row) error) error
+	Lookup(ctx context.Context, s *schema.Shape, keys []value.Key, yield func(value.Row) error) error
 	// Dirty reads up to limit keys that Tx.MarkDirty has marked.
 	Dirty(ctx context.Context, s *schema.Shape, limit int) ([]value.Key, error)
 	// DirtyCount counts them, of all tables.
@@ -191,7 +193,6 @@ type Range struct {
 	Upto  value.Key // inclusive; nil: to the end
 	Limit int       // rows; 0: no limit
 	Bytes int       // stop after a row when about so many have been read; 0: no limit
-	Whole bool      // with computed columns
 }
 
 // A Log is a part of a change log. It is a set, not a history: its entries say only
@@ -218,11 +219,9 @@ type Tx interface {
 	DeleteRange(ctx context.Context, s *schema.Shape, after, upto value.Key) error
 	// DeleteKeys deletes the rows of these keys that exist.
 	DeleteKeys(ctx context.Context, s *schema.Shape, keys []value.Key) error
-	// Insert inserts rows in order. When a row cannot be because others stand in its way
+	// Insert inserts rows in order, without their computed columns. When a row cannot be because others stand in its way
 	// it stops before that row, and the error is a *ClashError; the rows before it stay.
 	Insert(ctx context.Context, s *schema.Shape, rows []value.Row) error
-	// Beyond reports whether key stands behind cursor in the order of the key.
-	Beyond(ctx context.Context, s *schema.Shape, key, cursor value.Key) (bool, error)
 	// Progress records how far the table is.
 	Progress(ctx context.Context, s *schema.Shape, p Progress) error
 	// MarkDirty remembers keys that have to be compared (again).
