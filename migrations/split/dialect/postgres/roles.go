@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+)
+
+// Lead opens this side for applications and logs what they change.
+func (w *writer) Lead(ctx context.Context, r dialect.Record) error {
+	return w.role(ctx, true, r, func(l *layout, _ string) []string { return append(l.captured().installSQL(), unsealSQL(l.name)...) })
+}
+
+// Follow closes this side for everybody but the engine. Its capture stays: what nobody
+// but the engine can write logs nothing. So do the application's triggers, which do not
+// answer replicas.
+func (w *writer) Follow(ctx context.Context, r dialect.Record) error {
+	return w.role(ctx, false, r, func(l *layout, called string) []string {
+		message, hint := refusal(called, w.m.Split, r)
+		return append(l.captured().installSQL(), sealSQL(l.name, message, hint)...)
+	})
+}
+
+func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, statements func(l *layout, called string) []string) error {
+	for _, s := range w.m.Shapes {
+		l, err := w.layout(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := w.patiently(ctx, statements(l, s.Table.Name)); err != nil {
+			return wrapTable(s, explain(err))
+		}
+		if r.Epoch == 0 {
+			continue
+		}
+		if _, err := w.tx.Exec(ctx, `
+			INSERT INTO _strangler_owner (table_name, owner, epoch, decided_at)
+			VALUES ($1, $2, $3, now())
+			ON CONFLICT (table_name) DO UPDATE SET owner = excluded.owner, epoch = excluded.epoch, decided_at = excluded.decided_at`,
+			s.Table.Name, r.Owner, r.Epoch); err != nil {
+			return wrapTable(s, explain(err))
+		}
+	}
+	if _, err := w.tx.Exec(ctx, `UPDATE _strangler_move SET leads = $2 WHERE split = $1`, w.m.Split, leads); err != nil {
+		return explain(err)
+	}
+	return explain(remember(ctx, w.tx, w.m))
+}
+
+// patiently runs statements that need locks in short attempts, giving back between
+// them what an attempt got.
+func (w *writer) patiently(ctx context.Context, statements []string) error {
+	for attempt := 1; ; attempt++ {
+		if _, err := w.tx.Exec(ctx, fmt.Sprintf("SAVEPOINT _strangler_attempt; SET LOCAL lock_timeout = %d", lockAttempt.Milliseconds())); err != nil {
+			return err
+		}
+		err := execAll(ctx, w.tx, statements)
+		if err == nil {
+			_, err = w.tx.Exec(ctx, fmt.Sprintf("RELEASE SAVEPOINT _strangler_attempt; SET LOCAL lock_timeout = %d", writerPatience.Milliseconds()))
+			return err
+		}
+		if !isCode(err, codeLockTimeout) || attempt == lockAttempts {
+			return err
+		}
+		if _, err := w.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT _strangler_attempt"); err != nil {
+			return err
+		}
+		if err := pause(ctx, lockPause/2+rand.N(lockPause)); err != nil {
+			return err
+		}
+	}
+}
+
+// RaiseSequence makes the next generated key lie beyond high. What a sequence has handed
+// out it does not take back, not even with the transaction; going too far loses nothing
+// but numbers.
+func (w *writer) RaiseSequence(ctx context.Context, s *schema.Shape, high int64) error {
+	seq := s.Table.Sequence
+	if seq == nil {
+		return nil
+	}
+	pick := "greatest"
+	if seq.Step < 0 {
+		pick = "least"
+	}
+	_, err := w.tx.Exec(ctx, fmt.Sprintf(`
+		SELECT setval(%s, %s(%d, last_value), is_called OR %s(%d, last_value) <> last_value OR %d = last_value)
+		FROM %s`, literal(seq.Name), pick, high, pick, high, high, seq.Name))
+	if err != nil {
+		return fmt.Errorf("table %s: raise sequence %s to %d: %w", s.Table.Name, seq.Name, high, explain(err))
+	}
+	return nil
+}
+
+// Park takes away the indexes that are not unique, and Unpark makes them again.
+func (w *writer) Park(ctx context.Context, s *schema.Shape) error {
+	l, err := w.layout(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.Table.Indexes {
+		tag, err := w.tx.Exec(ctx, `
+			INSERT INTO _strangler_parked (split, tbl, name, sql)
+			SELECT $1, $2, $3, pg_get_indexdef(to_regclass($4)) WHERE to_regclass($4) IS NOT NULL
+			ON CONFLICT DO NOTHING`, w.m.Split, s.Table.Name, i.Name, l.sibling(i.Name))
+		if err != nil {
+			return wrapTable(s, explain(err))
+		}
+		if tag.RowsAffected() == 0 {
+			continue // parked before, or gone
+		}
+		if _, err := w.tx.Exec(ctx, "DROP INDEX "+l.sibling(i.Name)); err != nil {
+			return fmt.Errorf("table %s: park index %s: %w", s.Table.Name, i.Name, explain(err))
+		}
+	}
+	return nil
+}
+
+// buildMemory is what the server may take to sort an index; its own setting is small.
+const buildMemory = "256MB"
+
+// Unpark makes the parked indexes again.
+func (w *writer) Unpark(ctx context.Context, s *schema.Shape) error {
+	return unpark(ctx, w.tx, w.m.Split, s.Table.Name)
+}
+
+func unpark(ctx context.Context, tx pgx.Tx, split, table string) error {
+	rows, err := tx.Query(ctx, `DELETE FROM _strangler_parked WHERE split = $1 AND tbl = $2 RETURNING name, sql`, split, table)
+	if err != nil {
+		return fmt.Errorf("table %s: read what is parked: %w", table, explain(err))
+	}
+	parked, err := collectPairs(rows)
+	if err != nil {
+		return fmt.Errorf("table %s: read what is parked: %w", table, explain(err))
+	}
+	if _, err := tx.Exec(ctx, "SET LOCAL maintenance_work_mem = '"+buildMemory+"'"); err != nil {
+		return err
+	}
+	for _, p := range parked {
+		if _, err := tx.Exec(ctx, p[1]); err != nil {
+			return fmt.Errorf("table %s: make index %s again: %w", table, p[0], explain(err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+)
+
+// Sealing closes a table for everybody but the engine. The trigger is made under a lock
+// that readers do not notice; it is a change of the catalog rather than of a row,
+// because a REPEATABLE READ transaction would go on reading the old row. What it
+// refuses is counted in a sequence, which no rollback takes back.
+
+// refuseSQL makes the function of all seals of a schema.
+func refuseSQL(n name) []string {
+	return []string{
+		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", n.sibling(refusedSequence)),
+		fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO PUBLIC", n.sibling(refusedSequence)),
+		fmt.Sprintf(`CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $strangler$
+BEGIN
+	PERFORM pg_catalog.nextval(%s);
+	RAISE EXCEPTION '%%', tg_argv[0] USING ERRCODE = 'object_not_in_prerequisite_state', HINT = tg_argv[1];
+END $strangler$`, n.sibling(refuseFunction), literal(n.sibling(refusedSequence))),
+	}
+}
+
+// sealSQL closes a table; writers are told message and hint.
+func sealSQL(n name, message, hint string) []string {
+	create := func(trigger, event, level string) string {
+		return fmt.Sprintf("CREATE OR REPLACE TRIGGER %s BEFORE %s ON %s FOR EACH %s WHEN (%s) EXECUTE FUNCTION %s(%s, %s)",
+			trigger, event, n.quoted(), level, notApplying, n.sibling(refuseFunction), literal(message), literal(hint))
+	}
+	return []string{
+		create(sealTrigger, "INSERT OR UPDATE OR DELETE", "ROW"),
+		create(sealTruncate, "TRUNCATE", "STATEMENT"),
+		fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s, ENABLE ALWAYS TRIGGER %s", n.quoted(), sealTrigger, sealTruncate),
+	}
+}
+
+// unsealSQL opens a table and leaves the triggers where they are: dropping them would
+// stop its readers.
+func unsealSQL(n name) []string {
+	// Made first where it never was: then there is one state less to know about.
+	return append(sealSQL(n, "", ""),
+		fmt.Sprintf("ALTER TABLE %s DISABLE TRIGGER %s, DISABLE TRIGGER %s", n.quoted(), sealTrigger, sealTruncate))
+}
+
+// refusal is what a writer is told that found a table closed, and what to do about it.
+func refusal(table, split string, r dialect.Record) (message, hint string) {
+	owner := "the " + r.Owner
+	if r.Owner == dialect.Target {
+		owner = split
+	}
+	return fmt.Sprintf("table %q is owned by %s (split %s, epoch %d)", table, owner, split, r.Epoch),
+		"Write it through its owner; " + ownerTable + " says who that is."
+}
