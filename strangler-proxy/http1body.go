@@ -136,11 +136,10 @@ const limitExpect = time.Second
 func (c *http1Conn) awaitBody() error {
 	if !c.goesOn() && c.rest.Len() == 0 {
 		_ = c.conn.SetReadDeadline(time.Now().Add(limitExpect))
+		c.heedStops()
 		err := c.fill(&c.rest)
-		c.allowReads()
-		if c.stopped.Load() {
-			_ = c.conn.SetReadDeadline(wire.Past) // StopBody came between
-		}
+		_ = c.conn.SetReadDeadline(time.Time{})
+		c.heedStops()
 		if err == nil {
 			return nil
 		}
@@ -152,6 +151,14 @@ func (c *http1Conn) awaitBody() error {
 		}
 	}
 	return c.waitFor(&c.rest, c.limits.StallTimeout)
+}
+
+// heedStops ends the wait for a body that StopBody or abort meant to end, and whose
+// deadline was set anew just then.
+func (c *http1Conn) heedStops() {
+	if c.stopped.Load() || c.aborted.Load() {
+		_ = c.conn.SetReadDeadline(wire.Past)
+	}
 }
 
 func (c *http1Conn) goesOn() bool {
