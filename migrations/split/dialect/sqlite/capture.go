@@ -1,0 +1,117 @@
+package sqlite
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+)
+
+// captureTriggers logs the key of every row of a table that changes. They mention only
+// columns of the key and of unique indexes, so an application may change the others.
+//
+// After a change the new and the old key are logged. Before an insert or update the
+// keys of rows are logged that it could displace: REPLACE deletes these without firing
+// any delete trigger. A key too many costs a look at its row and nothing else.
+func captureTriggers(split string, s *schema.Shape) []string {
+	c := capture{split: split, shape: s, table: quote(s.Table.Name), log: quote(logTable(split))}
+	c.into = "INSERT INTO " + c.log + "(tbl, " + quoteAll("", logColumns(s.Keys)) + ") "
+	return []string{
+		c.trigger("ai", "AFTER INSERT", "", c.logged("NEW")),
+		c.trigger("ad", "AFTER DELETE", "", c.logged("OLD")),
+		c.trigger("au", "AFTER UPDATE", "", c.logged("NEW")),
+		c.trigger("ak", "AFTER UPDATE", c.moved(), c.logged("OLD")),
+		c.trigger("bi", "BEFORE INSERT", "", c.displaced("")),
+		c.trigger("bu", "BEFORE UPDATE", c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")")),
+	}
+}
+
+type capture struct {
+	split string
+	shape *schema.Shape
+	table string // quoted
+	log   string // quoted
+	into  string // INSERT INTO the log
+}
+
+func (c capture) trigger(kind, when, condition, body string) string {
+	if condition != "" {
+		condition = " WHEN " + condition
+	}
+	return "CREATE TRIGGER " + quote(triggerName(c.split, c.shape.Table.Name, kind)) + " " + when + " ON " + c.table + condition + " BEGIN " + body + " END"
+}
+
+// logged logs the key of NEW or OLD.
+func (c capture) logged(row string) string {
+	return c.into + "VALUES (" + text(c.shape.Table.Name) + ", " + quoteAll(row+".", c.shape.Key()) + ");"
+}
+
+// moved is true when the key changes, even if only in its bytes.
+func (c capture) moved() string {
+	return columns(c.shape.Key(), " OR ", func(k string) string {
+		return "(NEW." + k + " IS NOT OLD." + k + " COLLATE BINARY)"
+	})
+}
+
+// touched is true when an update may displace rows: when something unique changes. Where
+// something unique is computed it is always true.
+func (c capture) touched() string {
+	names := slices.Clone(c.shape.Key())
+	for _, u := range c.shape.Table.Uniques {
+		for _, name := range u.Columns {
+			if name == "" || c.shape.Table.Column(name).Computed() {
+				return ""
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		if u.Where != "" {
+			return "" // a row may come under the condition by any column
+		}
+	}
+	return columns(names, " OR ", func(n string) string { return "(NEW." + n + " IS NOT OLD." + n + " COLLATE BINARY)" })
+}
+
+// same compares the key of a row of the table with that of NEW or OLD.
+func (c capture) same(row string) string {
+	return columns(c.shape.Key(), " AND ", func(k string) string { return c.table + "." + k + " IS " + row + "." + k })
+}
+
+// displaced logs the rows of the table that stand in the way of NEW: those with its key,
+// and those that are equal to it by something unique. Each is a look-up in that index.
+func (c capture) displaced(but string) string {
+	found := c.into + "SELECT " + text(c.shape.Table.Name) + ", " + quoteAll(c.table+".", c.shape.Key()) + " FROM " + c.table + " WHERE "
+	parts := []string{found + columns(c.shape.Key(), " AND ", func(k string) string { return c.table + "." + k + " = NEW." + k }) + but + ";"}
+	for _, u := range c.shape.Table.Uniques {
+		parts = append(parts, found+c.equal(u)+but+";")
+	}
+	return strings.Join(parts, " ")
+}
+
+// equal compares a row of the table with NEW by a unique index. A term that is an
+// expression is computed from a row that has NEW's values under the columns' names.
+func (c capture) equal(u schema.Index) string {
+	var parts []string
+	if u.Where != "" {
+		parts = append(parts, "("+u.Where+")")
+	}
+	for i, term := range u.Terms {
+		body, collation := splitTerm(term)
+		if name := u.Columns[i]; name != "" && !c.shape.Table.Column(name).Computed() {
+			parts = append(parts, c.table+"."+quote(name)+" = NEW."+quote(name)+" COLLATE "+collation)
+			continue
+		}
+		parts = append(parts, body+" = (SELECT "+body+" FROM ("+c.row()+")) COLLATE "+collation)
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// row is NEW as a table of one row.
+func (c capture) row() string {
+	var names []string
+	for _, col := range c.shape.Table.Columns {
+		names = append(names, col.Name)
+	}
+	return "SELECT " + columns(names, ", ", func(n string) string { return "NEW." + n + " AS " + n })
+}

@@ -1,0 +1,25 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+)
+
+// guardTriggers refuse every write of a table but the engine's. All three kinds are
+// needed: an INSERT OR REPLACE deletes rows without a delete trigger, but not without
+// the one of its insert.
+func guardTriggers(m dialect.Move, s *schema.Shape, r dialect.Record) []string {
+	message := fmt.Sprintf("table %q is owned by the %s (split %s, epoch %d)", s.Table.Name, r.Owner, m.Split, r.Epoch)
+	if r.Owner == dialect.Target {
+		message = fmt.Sprintf("table %q is owned by %s (split %s, epoch %d)", s.Table.Name, m.Split, m.Split, r.Epoch)
+	}
+	applying := "(SELECT applying FROM " + ctlTable + " WHERE split = " + text(m.Split) + ") IS NOT 1"
+	var statements []string
+	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
+		statements = append(statements, "CREATE TRIGGER "+quote(triggerName(m.Split, s.Table.Name, "g"+event[:1]))+
+			" BEFORE "+event+" ON "+quote(s.Table.Name)+" WHEN "+applying+" BEGIN SELECT RAISE(ABORT, "+text(message)+"); END")
+	}
+	return statements
+}
