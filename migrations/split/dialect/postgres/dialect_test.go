@@ -25,8 +25,15 @@ type side struct {
 // and installs the engine in both.
 func pair(t *testing.T, tables []string, statements ...string) (source, target *side) {
 	t.Helper()
+	return pairWith(t, tables, nil, statements...)
+}
+
+// pairWith is pair with statements that prepare the target.
+func pairWith(t *testing.T, tables, prepare []string, statements ...string) (source, target *side) {
+	t.Helper()
 	source, target = &side{dsn: pgtest.Database(t)}, &side{dsn: pgtest.Database(t)}
 	pgtest.Exec(t, source.dsn, statements...)
+	pgtest.Exec(t, target.dsn, prepare...)
 	for _, s := range []*side{source, target} {
 		db, err := postgres.Open(t.Context(), s.dsn)
 		if err != nil {

@@ -115,24 +115,35 @@ func (l *layout) list(prefix string, from, to int) string {
 	return strings.Join(all, ", ")
 }
 
-// order is the key as rows are ordered by it. SQL of the index that serves it must be
-// the same.
-func (l *layout) order(prefix string) string {
+// order is the key as rows are ordered by it, each part behind prefix and followed by
+// suffix. SQL of the index that serves it must be the same.
+func (l *layout) order(prefix, suffix string) string {
 	all := make([]string, l.keys)
 	for i, f := range l.columns[:l.keys] {
-		all[i] = f.ordered(prefix + quote(f.Name))
+		all[i] = f.ordered(prefix+quote(f.Name)) + suffix
 	}
 	return strings.Join(all, ", ")
 }
 
-// param is the same for the n-th and following parameters of a statement.
-func (l *layout) param(n int) string {
+// bound is the same for a key whose values bind turns into SQL.
+func (l *layout) bound(key value.Key, bind func(value.Value) string) string {
 	all := make([]string, l.keys)
 	for i, f := range l.columns[:l.keys] {
-		all[i] = f.ordered(fmt.Sprintf("$%d::%s", n+i, f.Type))
+		all[i] = f.ordered(bind(key[i]) + "::" + f.Type)
 	}
 	return strings.Join(all, ", ")
 }
+
+// args collects the parameters of a statement.
+type args [][]byte
+
+func (a *args) bind(v value.Value) string {
+	*a = append(*a, text(v))
+	return fmt.Sprintf("$%d", len(*a))
+}
+
+// inline is for statements that take no parameters.
+func inline(v value.Value) string { return literal(string(text(v))) }
 
 func (f field) ordered(expression string) string {
 	switch {
@@ -149,26 +160,19 @@ func (l *layout) needsIndex() bool {
 	return slices.ContainsFunc(l.columns[:l.keys], func(f field) bool { return f.byText })
 }
 
-// within is the condition for rows behind after and up to upto, whose values it appends
-// to args; nil stands for no bound.
-func (l *layout) within(after, upto value.Key, args [][]byte) (string, [][]byte) {
+// within is the condition for rows behind after and up to upto; nil stands for no bound.
+func (l *layout) within(after, upto value.Key, bind func(value.Value) string) string {
 	var conditions []string
-	for _, bound := range []struct {
-		key      value.Key
-		operator string
-	}{{after, ">"}, {upto, "<="}} {
-		if bound.key == nil {
-			continue
-		}
-		conditions = append(conditions, fmt.Sprintf("(%s) %s (%s)", l.order("t."), bound.operator, l.param(len(args)+1)))
-		for _, v := range bound.key {
-			args = append(args, text(v))
-		}
+	if after != nil {
+		conditions = append(conditions, fmt.Sprintf("(%s) > (%s)", l.order("t.", ""), l.bound(after, bind)))
+	}
+	if upto != nil {
+		conditions = append(conditions, fmt.Sprintf("(%s) <= (%s)", l.order("t.", ""), l.bound(upto, bind)))
 	}
 	if conditions == nil {
-		return "true", args
+		return "true"
 	}
-	return strings.Join(conditions, " AND "), args
+	return strings.Join(conditions, " AND ")
 }
 
 // keyList is keys as one array per column, for unnest.

@@ -154,7 +154,7 @@ func makeOrderIndex(ctx context.Context, c *pgx.Conn, l *layout) error {
 	case !errors.Is(err, pgx.ErrNoRows):
 		return err
 	}
-	_, err = c.Exec(ctx, fmt.Sprintf(`CREATE INDEX CONCURRENTLY %s ON %s (%s)`, quote(objectOf("order", l.Table)), l.quoted(), l.order("")))
+	_, err = c.Exec(ctx, fmt.Sprintf(`CREATE INDEX CONCURRENTLY %s ON %s (%s)`, quote(objectOf("order", l.Table)), l.quoted(), l.order("", "")))
 	return err
 }
 

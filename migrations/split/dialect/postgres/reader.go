@@ -99,13 +99,9 @@ func (r reader) Beyond(ctx context.Context, s *schema.Shape, key, cursor value.K
 	if err != nil {
 		return false, err
 	}
-	args := make([][]byte, 0, 2*l.keys)
-	for _, k := range []value.Key{key, cursor} {
-		for _, v := range k {
-			args = append(args, text(v))
-		}
-	}
-	return r.truth(ctx, fmt.Sprintf("SELECT (%s) > (%s)", l.param(1), l.param(1+l.keys)), args)
+	var a args
+	question := fmt.Sprintf("SELECT (%s) > (%s)", l.bound(key, a.bind), l.bound(cursor, a.bind))
+	return r.truth(ctx, question, a)
 }
 
 // Rows reads a range in the order of the key.
@@ -114,15 +110,16 @@ func (r reader) Rows(ctx context.Context, s *schema.Shape, rng dialect.Range, yi
 	if err != nil {
 		return err
 	}
-	condition, args := l.within(rng.After, rng.Upto, nil)
-	query := fmt.Sprintf("SELECT %s FROM %s t WHERE %s ORDER BY %s", l.list("t.", 0, len(l.columns)), l.quoted(), condition, l.order("t."))
+	var a args
+	condition := l.within(rng.After, rng.Upto, a.bind)
+	query := fmt.Sprintf("SELECT %s FROM %s t WHERE %s ORDER BY %s", l.list("t.", 0, len(l.columns)), l.quoted(), condition, l.order("t.", ""))
 	if rng.Limit > 0 {
 		query += fmt.Sprintf(" LIMIT %d", rng.Limit)
 	}
 	if rng.Bytes == 0 {
-		return wrapTable(s, r.each(ctx, l.columns, query, args, yield))
+		return wrapTable(s, r.each(ctx, l.columns, query, a, yield))
 	}
-	return wrapTable(s, r.portions(ctx, l.columns, query, args, rng.Bytes, yield))
+	return wrapTable(s, r.portions(ctx, l.columns, query, a, rng.Bytes, yield))
 }
 
 // portions reads through a cursor until about so many bytes have come: a limit of rows

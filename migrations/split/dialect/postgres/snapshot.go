@@ -176,8 +176,9 @@ func (s *snapshot) Fraction(ctx context.Context, shape *schema.Shape, key value.
 	if err != nil {
 		return 0, err
 	}
-	condition, args := l.within(nil, key, nil)
-	part, err := s.planned(ctx, fmt.Sprintf("SELECT FROM %s t WHERE %s", l.quoted(), condition), args)
+	var a args
+	query := fmt.Sprintf("SELECT FROM %s t WHERE %s", l.quoted(), l.within(nil, key, a.bind))
+	part, err := s.planned(ctx, query, a)
 	if err != nil {
 		return 0, err
 	}

@@ -140,8 +140,9 @@ func (w *writer) DeleteRange(ctx context.Context, s *schema.Shape, after, upto v
 	if err != nil {
 		return err
 	}
-	condition, args := l.within(after, upto, nil)
-	return w.run(ctx, s, fmt.Sprintf("DELETE FROM %s t WHERE %s", l.quoted(), condition), args)
+	var a args
+	query := fmt.Sprintf("DELETE FROM %s t WHERE %s", l.quoted(), l.within(after, upto, a.bind))
+	return w.run(ctx, s, query, a)
 }
 
 func (w *writer) DeleteKeys(ctx context.Context, s *schema.Shape, keys []value.Key) error {
