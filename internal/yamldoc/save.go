@@ -142,3 +142,25 @@ func Update(path string, edit func(before []byte) (after []byte, err error)) err
 	}
 	return Replace(path, before, after)
 }
+
+// Writable reports why Update could not replace the file at path. It writes nothing to
+// it, but a file beside it that is gone at once.
+func Writable(path string) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(target)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode().Perm()&0o222 == 0:
+		return fmt.Errorf("%s: %w: the file is read-only", path, os.ErrPermission)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(target), tempPattern(target))
+	if err != nil {
+		return fmt.Errorf("write beside %s: %w", target, err)
+	}
+	temp.Close()
+	return os.Remove(temp.Name())
+}

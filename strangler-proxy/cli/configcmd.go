@@ -15,6 +15,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/splits"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
@@ -30,7 +31,11 @@ func (t *tool) readStrict() (*config.Config, error) {
 	if err != nil {
 		return nil, program.Fail(program.Usage, "name the file with --config", "configuration: %w", err)
 	}
-	cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup})
+	owners, err := splits.Read(t.config)
+	if err != nil {
+		return nil, err
+	}
+	cfg, _, err := config.Parse(t.config, source, config.Options{LookupEnv: t.lookup, Owned: owners.Owned})
 	if err != nil {
 		return nil, &program.Error{Code: program.Usage, Err: err}
 	}

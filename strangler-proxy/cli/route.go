@@ -11,6 +11,7 @@ import (
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/splits"
 )
 
 func (t *tool) routeCommand() *cobra.Command {
@@ -32,7 +33,11 @@ func (t *tool) readFile(path string) (*config.Config, error) {
 		}
 		return nil, program.Fail(program.Usage, remedy, "configuration: %w", err)
 	}
-	cfg, _, err := config.Parse(path, source, config.Options{LookupEnv: t.lookup, AllowUnset: true})
+	owners, err := splits.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, _, err := config.Parse(path, source, config.Options{LookupEnv: t.lookup, Owned: owners.Owned, AllowUnset: true})
 	if err != nil {
 		return nil, &program.Error{Code: program.Usage, Err: err}
 	}

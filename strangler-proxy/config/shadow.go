@@ -142,6 +142,9 @@ func (c *checker) copies(r *Route, keys map[string]*yamldoc.Node, what string, c
 		c.add(writes.Pos, fmt.Sprintf("if the service keeps nothing that matters, say sandbox: true under services.%s", r.Service),
 			"writes: sandbox would change data of service %q with copies of route %q", r.Service, r.Name)
 	}
+	if r.Shadow.Sandbox && r.Split != "" && writes != nil {
+		c.add(writes.Pos, "say shadow: { writes: none } at the route", "writes: sandbox would change with copies of route %q what split %q keeps equal for service %q", r.Name, r.Split, r.Service)
+	}
 }
 
 // ShadowConfig is what the copies need of the configuration.

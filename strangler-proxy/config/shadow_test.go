@@ -93,3 +93,12 @@ func TestBadCopies(t *testing.T) {
 		}
 	}
 }
+
+func TestCopiesOfWritesWouldSpoilASplit(t *testing.T) {
+	t.Parallel()
+	text := copiesFile("{}", ", sandbox: true", "{ writes: sandbox }", "{}") + "groups: { g: { routes: [r], split: orders } }\n"
+	_, err := parse(text, config.Options{})
+	if err == nil || !strings.Contains(err.Error(), `strangler.yaml:12:23: writes: sandbox would change with copies of route "r" what split "orders" keeps equal for service "s"`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
+	"github.com/stranglerfig/toolkit/strangler-proxy/splits"
 )
 
 // Options tune a File. The zero value is fit for production.
@@ -95,7 +96,11 @@ func (f *File) edit(ctx context.Context, o Order, emergency bool, draft func(*co
 	result := &Result{}
 	write := func(newest string) (entries []audit.Entry, err error) {
 		result.Objections = nil
-		eo := config.EditOptions{Options: config.Options{LookupEnv: f.opts.LookupEnv}, DryRun: o.DryRun, IfMatch: o.IfMatch}
+		owners, err := splits.Read(f.path)
+		if err != nil {
+			return nil, err
+		}
+		eo := config.EditOptions{Options: config.Options{LookupEnv: f.opts.LookupEnv, Owned: owners.Owned}, DryRun: o.DryRun, IfMatch: o.IfMatch}
 		result.Edited, err = config.Edit(f.path, eo, func(d *config.Draft) error {
 			entries, err = draft(d, result)
 			return err
@@ -281,7 +286,11 @@ func (f *File) read() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, _, err := config.Parse(f.path, source, config.Options{LookupEnv: f.opts.LookupEnv, AllowUnset: true})
+	owners, err := splits.Read(f.path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, _, err := config.Parse(f.path, source, config.Options{LookupEnv: f.opts.LookupEnv, AllowUnset: true, Owned: owners.Owned})
 	return cfg, err
 }
 
