@@ -78,6 +78,9 @@ func (a *automation) held(s *snapshot) string {
 	if s.config.Panic != "" {
 		return "panic: " + s.config.Panic
 	}
+	if a.proxy.Holds().Any() {
+		return "requests are held: tables change hands"
+	}
 	if move := a.unnoted.Load(); move != nil {
 		return "the audit log lacks " + *move + ": mend it and start the proxy again"
 	}

@@ -34,7 +34,7 @@ func (f *front) send(s *snapshot, c *upstream.Call) error {
 	default:
 		ticket.End(shadow.Primary{
 			Head: c.Head.AppendHead(nil, c.Drop, c.Added), Framed: c.Head.Framing == http1.ByChunks,
-			Answer: shadow.Answer{Status: w.status, Header: w.header, Framed: w.framed, Took: time.Since(x.Start)},
+			Answer: shadow.Answer{Status: w.status, Header: w.header, Framed: w.framed, Took: time.Since(x.Start) - x.Held},
 		})
 	}
 	return err

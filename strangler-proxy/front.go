@@ -10,6 +10,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/accesslog"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
@@ -23,6 +24,7 @@ type front struct {
 	metrics   *metrics
 	forward   *upstream.Forwarder
 	learned   *discovery
+	holds     *hold.Keeper
 	copies    *shadow.Shadow
 	access    *accesslog.Log
 	tracer    *trace.Tracer // nil: none
@@ -36,6 +38,7 @@ type refusal struct {
 	status  int
 	reason  string // one word, for metric and log
 	message string
+	again   bool // a little later it may be taken
 }
 
 // begin counts a request in.
@@ -61,13 +64,18 @@ func (f *front) decide(s *snapshot, x *exchange.Exchange, head *http1.Request) *
 		f.trace(x, head)
 	}
 	if limit := s.limits.Body; limit > 0 && head.ContentLength > limit {
-		return &refusal{http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than is taken here"}
+		return &refusal{http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than is taken here", false}
 	}
+	return f.choose(s, x, head)
+}
+
+// choose looks the request up in the table.
+func (f *front) choose(s *snapshot, x *exchange.Exchange, head *http1.Request) *refusal {
 	decision, err := decide(s.config.Table, route.Head{
 		Method: x.Method, Path: x.Path, Host: x.Host, Fields: (*fields)(head), Query: view(head.Query), Peer: x.Client,
 	})
 	if err != nil {
-		return &refusal{http.StatusBadRequest, pathReason(err), err.Error()}
+		return &refusal{http.StatusBadRequest, pathReason(err), err.Error(), false}
 	}
 	x.Decision, x.Plan = decision, s.plan(decision)
 	return nil

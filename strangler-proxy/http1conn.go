@@ -9,6 +9,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
+	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
@@ -34,6 +35,8 @@ type http1Conn struct {
 	passes  bool       // body is that of the present request
 	call    upstream.Call
 	x       exchange.Exchange
+	current *snapshot   // by which the present request is served
+	flight  hold.Flight // in which it is under way
 	id      [36]byte
 	added   []byte
 	marks   []byte

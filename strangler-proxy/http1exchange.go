@@ -13,7 +13,7 @@ import (
 // exchange serves one request and reports whether another may follow.
 func (c *http1Conn) exchange() bool {
 	c.x = exchange.Exchange{}
-	s := c.front.begin(&c.x, &c.req)
+	c.current = c.front.begin(&c.x, &c.req)
 	c.x.ID = requestID(&c.req, &c.id)
 	c.mu.Lock()
 	c.mayGoOn, c.begun, c.untilClose = !c.req.ExpectContinue, false, false
@@ -21,21 +21,25 @@ func (c *http1Conn) exchange() bool {
 	c.closing, c.sentAll = !c.req.KeepAlive, c.req.Framing == http1.NoBody
 	c.stopped.Store(false)
 	c.passes = false
-	whole := c.respond(s)
-	c.front.finish(s, &c.x) // while the bytes of the head are there
+	whole := c.respond()
+	c.flight.Leave()
+	c.front.finish(c.current, &c.x) // while the bytes of the head are there
 	c.skip(whole)
 	return !c.closing
 }
 
 // respond answers the request. It reports whether its body is in the buffer as a whole.
-func (c *http1Conn) respond(s *snapshot) (whole bool) {
+func (c *http1Conn) respond() (whole bool) {
 	f := c.front
-	from := originOf(s, &c.peer, &c.x, &c.req)
+	from := originOf(c.current, &c.peer, &c.x, &c.req)
 	c.x.Client = from.Client
-	if refused := f.decide(s, &c.x, &c.req); refused != nil {
-		f.refused(&c.x, refused)
-		c.closing = c.closing || !c.sentAll
-		c.answer(newAnswer(&c.x, refused.status, refused.message, &c.req))
+	refused := f.decide(c.current, &c.x, &c.req)
+	var err error
+	if refused == nil {
+		c.current, refused, err = f.park(c.current, &c.x, &c.req, c.in.Len(), c)
+	}
+	if refused != nil || err != nil {
+		c.refuse(refused, err)
 		return c.sentAll
 	}
 	kept, whole, err := c.gather()
@@ -46,7 +50,11 @@ func (c *http1Conn) respond(s *snapshot) (whole bool) {
 		return false
 	}
 	if c.req.Framing != http1.NoBody {
-		from = originOf(s, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
+		from = originOf(c.current, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
+	}
+	if c.current, refused, err = f.takeOff(c.current, &c.x, &c.req, &c.flight, c.in.Len()+c.rest.Len(), c); refused != nil || err != nil {
+		c.refuse(refused, err)
+		return whole
 	}
 	c.added = appendForwarded(c.added[:0], &from, &c.x)
 	if c.req.Host == nil {
@@ -58,12 +66,25 @@ func (c *http1Conn) respond(s *snapshot) (whole bool) {
 	if c.aborted.Load() {
 		c.call.Cancel(upstream.ErrStopped) // before Begin, it was in vain
 	}
-	err = f.send(s, &c.call)
+	err = f.send(c.current, &c.call)
 	c.call.End()
 	if err != nil {
 		c.answerError(err)
 	}
 	return whole
+}
+
+// refuse answers a request that is not forwarded, or whose client has left.
+func (c *http1Conn) refuse(r *refusal, err error) {
+	if err != nil {
+		c.answerError(err)
+		return
+	}
+	c.front.refused(&c.x, r)
+	c.closing = c.closing || !c.sentAll
+	a := newAnswer(&c.x, r.status, r.message, &c.req)
+	a.retryAfter = r.again
+	c.answer(a)
 }
 
 // skip takes what belongs to the request out of the way of the next one.

@@ -10,7 +10,7 @@ import (
 )
 
 // Left implements upstream.Client.
-func (c *http1Conn) Left() bool { return wire.Left(c.conn) }
+func (c *http1Conn) Left() bool { return c.aborted.Load() || wire.Left(c.conn) }
 
 // Interim implements upstream.Client. A client that asked whether to send its body is
 // told so once, and one that did not ask is not.
@@ -108,6 +108,7 @@ func (c *http1Conn) Tunnel(up upstream.Stream) error {
 	if err := c.Flush(); err != nil {
 		return upstream.ErrGone
 	}
+	c.flight.Upgrade()
 	c.front.conns.Add(-1)
 	defer c.front.conns.Add(1)
 	var both sync.WaitGroup

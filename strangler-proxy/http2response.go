@@ -12,6 +12,18 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
+// refuse answers a request that is not forwarded, or whose client has left.
+func (s *http2Stream) refuse(r *refusal, err error) {
+	if err != nil {
+		s.answerError(err)
+		return
+	}
+	s.front.refused(&s.x, r)
+	a := newAnswer(&s.x, r.status, r.message, &s.req)
+	a.retryAfter = r.again
+	s.answer(a)
+}
+
 // answerError answers when there is no response of an upstream.
 func (s *http2Stream) answerError(err error) {
 	var failed *upstream.Error

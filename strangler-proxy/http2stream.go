@@ -9,6 +9,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
+	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
@@ -25,10 +26,14 @@ type http2Stream struct {
 	request *http.Request
 	limits  listen.Limits
 
-	head  []byte
-	req   http1.Request
-	x     exchange.Exchange
-	call  upstream.Call
+	head []byte
+	req  http1.Request
+	x    exchange.Exchange
+	call upstream.Call
+
+	current *snapshot   // by which the request is served
+	flight  hold.Flight // in which it is under way
+
 	id    [36]byte
 	added []byte
 	kept  []byte        // of a short body: all of it
@@ -75,8 +80,7 @@ func (s *http2Stream) stop() {
 
 func (s *http2Stream) serve() {
 	f := s.front
-	current := f.current.Load()
-	s.limits = current.limits
+	s.limits = f.current.Load().limits
 	s.req.Limits = http1.Limits{HeaderBytes: s.limits.Header, TargetBytes: s.limits.URL}
 	s.head = appendHead(make([]byte, 0, 1<<10), s.request)
 	done, err := s.req.Parse(s.head)
@@ -90,29 +94,42 @@ func (s *http2Stream) serve() {
 		http.Error(s.writer, "the request is not complete", http.StatusBadRequest)
 		return
 	}
-	current = f.begin(&s.x, &s.req)
+	s.current = f.begin(&s.x, &s.req)
 	s.x.ID = requestID(&s.req, &s.id)
-	defer f.finish(current, &s.x)
-	s.respond(current)
+	f.holds.Join(&s.flight)
+	defer func() {
+		f.holds.Part(&s.flight)
+		f.finish(s.current, &s.x)
+	}()
+	s.respond()
 }
 
-func (s *http2Stream) respond(current *snapshot) {
+func (s *http2Stream) respond() {
 	f := s.front
 	peer := forwarded.PeerOf(s.request.RemoteAddr, s.request.TLS != nil)
-	from := originOf(current, &peer, &s.x, &s.req)
+	from := originOf(s.current, &peer, &s.x, &s.req)
 	s.x.Client = from.Client
-	if refused := f.decide(current, &s.x, &s.req); refused != nil {
-		f.refused(&s.x, refused)
-		s.answer(newAnswer(&s.x, refused.status, refused.message, &s.req))
+	refused := f.decide(s.current, &s.x, &s.req)
+	var err error
+	if refused == nil {
+		s.current, refused, err = f.park(s.current, &s.x, &s.req, len(s.head), s)
+	}
+	if refused != nil || err != nil {
+		s.refuse(refused, err)
 		return
 	}
 	whole, err := s.gather()
 	if err == nil {
+		s.current, refused, err = f.takeOff(s.current, &s.x, &s.req, &s.flight, len(s.head)+len(s.kept), s)
+		if refused != nil || err != nil {
+			s.refuse(refused, err)
+			return
+		}
 		s.added = appendForwarded(s.added[:0], &from, &s.x)
 		s.added = appendCookies(s.added, &s.req)
 		s.call.Added = s.added
 		s.call.Begin(wire.Now(), s.kept, whole)
-		err = f.send(current, &s.call)
+		err = f.send(s.current, &s.call)
 		s.call.End()
 	} else {
 		err = &upstream.Error{Failure: upstream.Failure{Reason: "client_body", Err: err}}

@@ -49,8 +49,8 @@ func (j *judged) watch(x *exchange.Exchange) {
 	}
 	if failed, counts := result(x); counts {
 		took := x.Took
-		if x.Upgraded {
-			took = -1
+		if x.Upgraded || x.Held > 0 {
+			took = -1 // no side is to blame for it
 		}
 		j.window.Observe(x.Decision.Side, failed, took)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/handover"
+	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
@@ -87,6 +88,7 @@ type Proxy struct {
 	tracing    config.Tracing // as it was at the start
 	scribe     *scribe
 	automation *automation // nil without a file
+	splitting  *splitting
 	tokens     atomic.Pointer[admin.Tokens]
 	started    time.Time
 	stopping   atomic.Bool
@@ -105,6 +107,9 @@ type Proxy struct {
 // address in use is an error with exit code program.Usage, and nothing stays bound.
 func New(ctx context.Context, opts Options) (*Proxy, error) {
 	opts.setDefaults()
+	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now()}
+	p.splitting = newSplitting(p)
+	p.splitting.finish(ctx) // before the first request
 	cfg, hash := opts.Config, ""
 	if opts.ConfigPath != "" {
 		var err error
@@ -115,16 +120,16 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	if cfg == nil {
 		return nil, errors.New("strangler: neither Options.ConfigPath nor Options.Config is given")
 	}
-	p := &Proxy{opts: opts, metrics: newMetrics(), started: time.Now(), fileHash: hash}
+	p.fileHash = hash
 	p.learned = newDiscovery(opts, cfg)
 	p.registry = newRegistry(p.metrics, p.learned.journal, opts.Log, origin.Options{ConnectTimeout: opts.ConnectTimeout})
 	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
 	p.copies = shadow.New(&copyNoter{&upstream.Copier{Find: p.side}, p.learned.journal}, shadow.Options{Log: opts.Log})
 	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
 	p.front = &front{
-		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned,
+		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, holds: p.splitting.holds,
 	}
-	p.metrics.registry.MustRegister(newConditions(&p.current), newDiscoveryMetrics(p.learned, &p.current), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	p.metrics.registry.MustRegister(newConditions(&p.current), newDiscoveryMetrics(p.learned, &p.current), hold.NewCollector(p.splitting.holds), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
 	}, func() float64 { return float64(p.front.open.Load()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",
@@ -172,6 +177,7 @@ func (p *Proxy) Close() {
 	_ = p.front.access.Close()
 	p.front.tracer.Close()
 	p.private.Close()
+	p.splitting.holds.Close()
 	p.copies.Close()
 	p.registry.close()
 }
@@ -220,7 +226,8 @@ func (p *Proxy) Reload() error {
 		}
 	}
 	p.mu.Lock()
-	known := err == nil && p.rejected == nil && hash == p.current.Load().config.Hash
+	same := err == nil && hash == p.current.Load().config.Hash && sameOwners(cfg, p.current.Load().config)
+	known := same && p.rejected == nil
 	repeated := err != nil && p.rejected != nil && err.Error() == p.rejected.Error()
 	p.fileHash, p.rejected = hash, err
 	p.mu.Unlock()
@@ -235,7 +242,7 @@ func (p *Proxy) Reload() error {
 		if !repeated {
 			p.opts.Log.Error("configuration rejected, the last good one stays in use", "path", p.opts.ConfigPath, "errors", reasons(err))
 		}
-	case hash == p.current.Load().config.Hash:
+	case same:
 		p.metrics.reloadGood.Set(1)
 		p.opts.Log.Info("configuration is good again", "path", p.opts.ConfigPath, "hash", hash)
 	default:
@@ -261,6 +268,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	defer p.front.tracer.Close()
 	defer p.registry.close()
 	defer p.copies.Close()
+	defer p.splitting.holds.Close()
 	private := &http.Server{
 		Handler:           admin.Routes(p, p.metrics.registry, p.adminOptions()),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -276,7 +284,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	watch, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	if p.opts.ConfigPath != "" {
-		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, torn: p.looksTorn, check: func() { _ = p.Reload() }}
+		w := &watcher{path: p.opts.ConfigPath, every: p.opts.PollEvery, log: p.opts.Log, torn: p.looksTorn, check: func() { p.catchUp(watch) }}
 		running.Go(func() { w.run(watch) })
 	}
 	running.Go(func() { p.watchCertificates(watch) })

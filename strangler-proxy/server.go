@@ -44,6 +44,7 @@ func (s *server) begin(c *http1Conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	s.front.holds.Join(&c.flight)
 	s.front.conns.Add(1)
 	s.open.Add(1)
 	return true
@@ -52,6 +53,7 @@ func (s *server) begin(c *http1Conn) bool {
 func (s *server) end(c *http1Conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.front.holds.Part(&c.flight)
 	s.mu.Unlock()
 	s.front.conns.Add(-1)
 	s.open.Done()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
+	"github.com/stranglerfig/toolkit/strangler-proxy/splits"
 )
 
 // load reads and checks the configuration file as it is now.
@@ -20,7 +21,11 @@ func load(path string, lookup func(string) (string, bool)) (cfg *config.Config, 
 	if err != nil {
 		return nil, "", err
 	}
-	cfg, _, err = config.Parse(path, source, config.Options{LookupEnv: lookup})
+	owners, err := splits.Read(path)
+	if err != nil {
+		return nil, config.HashOf(source), err
+	}
+	cfg, _, err = config.Parse(path, source, config.Options{LookupEnv: lookup, Owned: owners.Owned})
 	return cfg, config.HashOf(source), err
 }
 
@@ -118,7 +123,8 @@ func (w *watcher) fingerprint() string {
 	if err != nil {
 		return "error: " + err.Error()
 	}
-	return config.HashOf(source)
+	owners, _ := yamldoc.ReadFile(splits.Path(w.path)) // there may be none
+	return config.HashOf(append(source, owners...))
 }
 
 // listen turns notices about the file's folder, and about the folder a link leads to,

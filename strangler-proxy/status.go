@@ -30,6 +30,7 @@ func (p *Proxy) Status() admin.Status {
 		Monolith: upstreamStatus(s.config.Monolith),
 		Services: []admin.Upstream{}, Routes: []admin.Route{},
 		Default: counters(s.fallback.counters), BurnDown: p.learned.journal.BurnDown(),
+		Splits: p.Splits(), Holds: p.Holds().List(),
 	}
 	for i, u := range s.config.Services {
 		service := upstreamStatus(u)

@@ -29,6 +29,10 @@ func (l *Log) appendJSON(b []byte, x *exchange.Exchange, query bool) []byte {
 	b = strconv.AppendInt(b, x.Bytes, 10)
 	b = append(b, `,"duration_ms":`...)
 	b = appendMillis(b, x.Took)
+	if x.Held > 0 {
+		b = append(b, `,"held_ms":`...)
+		b = appendMillis(b, x.Held)
+	}
 	b = append(b, `,"route":`...)
 	b = appendQuoted(b, x.Decision.Name())
 	b = append(b, `,"stage":"`...)
@@ -81,6 +85,11 @@ func (l *Log) appendText(b []byte, x *exchange.Exchange, query bool) []byte {
 	b = append(b, "B "...)
 	b = appendMillis(b, x.Took)
 	b = append(b, "ms"...)
+	if x.Held > 0 {
+		b = append(b, " held="...)
+		b = appendMillis(b, x.Held)
+		b = append(b, "ms"...)
+	}
 	b = appendPair(b, "host", x.Host)
 	if x.Client.IsValid() {
 		b = append(b, " client="...)

@@ -21,6 +21,8 @@ type Proxy interface {
 	Copier
 	Tracer
 	Steerer
+	Holder
+	Splitter
 }
 
 // Options tune the handler. The zero value asks nobody for a token.
@@ -41,12 +43,15 @@ func Routes(p Proxy, metrics prometheus.Gatherer, opts Options) http.Handler {
 	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, r *http.Request) { traces(w, r, p) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) { reload(w, r, p) })
-	steering{p, cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}.routes(mux)
+	s := steering{p, cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}
+	s.routes(mux)
+	holding{s}.routes(mux)
+	splitting{s}.routes(mux)
 	return opts.guard(mux)
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
-	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/routes\n/routes/NAME\n/routes/NAME/mismatches\n/audit\n/traces\n/metrics\nPOST /-/reload\n\nPATCH /routes/NAME, POST /routes/NAME/rollback, POST and DELETE /panic")
+	text(w, http.StatusOK, "strangler proxy\n\n/healthz\n/readyz\n/status\n/discover\n/routes\n/routes/NAME\n/routes/NAME/mismatches\n/audit\n/traces\n/metrics\nPOST /-/reload\n/-/holds\n/-/splits\n\nPATCH /routes/NAME, POST /routes/NAME/rollback, POST and DELETE /panic")
 }
 
 func ready(w http.ResponseWriter, p Proxy) {

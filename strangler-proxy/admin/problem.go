@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -41,6 +42,9 @@ func problemOf(err error) *problem {
 		unknown  *config.UnknownRouteError
 		explain  *program.Error
 	)
+	if p := cmp.Or(holdProblem(err), splitProblem(err)); p != nil {
+		return p
+	}
 	message, remedy := err.Error(), ""
 	if errors.As(err, &explain) {
 		message, remedy = explain.Err.Error(), explain.Remedy
@@ -62,6 +66,8 @@ func problemOf(err error) *problem {
 		return &problem{http.StatusNotFound, "not_found", message, remedy, nil, ""}
 	case errors.Is(err, audit.ErrUnavailable):
 		return &problem{http.StatusServiceUnavailable, "no_audit_log", "nothing was changed: the audit log cannot be written", remedy, nil, ""}
+	case explain != nil && explain.Code == program.Refused:
+		return &problem{http.StatusConflict, "refused", message, remedy, nil, ""}
 	case explain != nil && explain.Code == program.Usage:
 		return &problem{http.StatusUnprocessableEntity, "invalid", message, remedy, nil, ""}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/discover"
+	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/promote"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
@@ -33,7 +34,10 @@ type Status struct {
 	Routes   []Route    `json:"routes"`
 	Default  Counters   `json:"default"` // requests without a route
 	BurnDown BurnDown   `json:"burndown"`
+	Splits   []Split    `json:"splits"`
 	Next     []string   `json:"next_steps"`
+
+	Holds []hold.Status `json:"holds"` // in force
 
 	Advice []promote.Advice `json:"advice,omitempty"` // what has been left lying
 }

@@ -188,6 +188,8 @@ func printStatus(out io.Writer, st admin.Status) error {
 	for _, s := range st.Services {
 		fmt.Fprintf(out, "service   %s %s%s\n", s.Name, strings.Join(s.URLs, ", "), condition(s))
 	}
+	printSplits(out, st.Splits)
+	printHolds(out, st.Holds)
 	fmt.Fprintln(out)
 	rows := [][]string{}
 	for _, r := range st.Routes {

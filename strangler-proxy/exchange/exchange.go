@@ -46,6 +46,7 @@ type Exchange struct {
 	Upgraded bool
 	Retries  int           // attempts beyond the first one at the same side
 	Took     time.Duration // until the end of the response
+	Held     time.Duration // of it: that a hold kept the request
 	TraceID  string        // of the request's trace; empty if it is not traced
 	Trace    Trace         // nil if it is not traced
 
