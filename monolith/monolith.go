@@ -46,6 +46,7 @@ type Options struct {
 	InternalToken  string           // opens the read API for services; empty means DevInternalToken
 	Sink           string           // file that notifications are delivered to; empty keeps them in the outbox
 	Ledger         string           // file in which the payment provider remembers; empty keeps it in memory
+	ReviewsURL     string           // address of the service that may own the reviews one day; empty: none
 	PaymentWait    time.Duration    // how long a customer waits for the payment provider; 0 means its default
 	PasswordMemory int              // KiB that the hash of a new password takes; 0 means identity.DefaultMemory
 	Unpaid         time.Duration    // age at which an unpaid order is cancelled; 0 means its default
@@ -87,18 +88,22 @@ func New(db *sqlite.DB, opts Options) (*Shop, error) {
 	}
 	s := &Shop{db: db, opts: opts, provider: provider}
 	now, log := opts.Now, opts.Log
+	s.Reviews, err = reviews.New(db, now, reviews.Options{Service: opts.ReviewsURL, Token: opts.InternalToken, Log: log})
+	if err != nil {
+		provider.Close()
+		return nil, err
+	}
 	s.Pricing = pricing.New(db, now)
 	s.Cart = cart.New(db, now, s.Pricing)
-	s.Identity = identity.New(db, now, identity.Options{Carts: s.Cart, Memory: opts.PasswordMemory})
+	s.Identity = identity.New(db, now, identity.Options{Carts: s.Cart, Reviews: s.Reviews, Memory: opts.PasswordMemory})
 	s.Catalog = catalog.New(db, now)
 	s.Inventory = inventory.New(db, now)
-	s.Reviews = reviews.New(db, now)
 	s.Recommendations = recommendations.New(db, now, recommendations.Options{Log: log})
 	s.Notifications = notifications.New(db, now, notifications.Options{Sink: opts.Sink, Log: log})
 	s.Payments = payments.New(db, now, provider, payments.Options{Wait: opts.PaymentWait, Log: log})
 	s.Orders = orders.New(db, now, s.Pricing, s.Payments, orders.Options{Unpaid: opts.Unpaid, Log: log})
-	s.Admin = admin.New(db, now)
-	s.Feed = feed.New(db)
+	s.Admin = admin.New(db, now, s.Reviews)
+	s.Feed = feed.New(db, s.Reviews)
 	if err := s.Notifications.CheckSink(); err != nil {
 		provider.Close()
 		return nil, err
@@ -116,7 +121,12 @@ func (s *Shop) Handler() http.Handler {
 		feed.Routes(r, s.Feed, s.opts.InternalToken)
 	})
 	router.Group(func(r chi.Router) {
-		r.Use(sameOrigin(), s.Identity.Sessions)
+		r.Use(web.Bearer(s.opts.InternalToken))
+		identity.Internal(r, s.Identity)
+		reviews.Internal(r, s.Reviews)
+	})
+	router.Group(func(r chi.Router) {
+		r.Use(web.SameOrigin(), s.Identity.Sessions)
 		identity.Routes(r, s.Identity)
 		catalog.Routes(r, s.Catalog, s.Recommendations)
 		inventory.Routes(r, s.Inventory)
@@ -139,7 +149,7 @@ func (s *Shop) Handler() http.Handler {
 
 // Run does what no request waits for, until ctx ends: it delivers notifications,
 // writes counted views, settles what the payment provider left open, cancels unpaid
-// orders and clears out ended sessions. All of it may be killed at any time and is
+// orders, clears out ended sessions and settles reviews that came back. All of it may be killed at any time and is
 // taken up again at the next start.
 func (s *Shop) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(web.WithLog(ctx, s.opts.Log))
@@ -149,6 +159,7 @@ func (s *Shop) Run(ctx context.Context) error {
 		"notifications":   s.Notifications.Run,
 		"payments":        s.Payments.Run,
 		"orders":          s.Orders.Run,
+		"reviews":         s.Reviews.Run,
 		"provider":        func(ctx context.Context) error { return s.provider.Run(ctx, s.Payments.Settle) },
 	} {
 		group.Go(func() error {
@@ -164,15 +175,6 @@ func (s *Shop) Run(ctx context.Context) error {
 func (s *Shop) health(ctx context.Context) error {
 	var one int
 	return s.db.GetContext(ctx, &one, `SELECT 1 FROM categories UNION ALL SELECT 1 LIMIT 1`)
-}
-
-// sameOrigin refuses writes that another site makes a browser send.
-func sameOrigin() func(http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		web.Fail(w, r, 0, web.Problemf(http.StatusForbidden, "forbidden", "requests from other sites are refused"))
-	}))
-	return protection.Handler
 }
 
 // headAsGet routes HEAD like GET; the server leaves the body out.

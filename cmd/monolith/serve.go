@@ -25,6 +25,7 @@ import (
 
 type serveFlags struct {
 	addr, db, sink, ledger string
+	reviews                string
 	logFormat, logLevel    string
 	passwordMemory         int    // KiB
 	seedScale              int    // 0: leave an empty shop empty
@@ -45,6 +46,7 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.db, "db", defaultDB, "database `file`")
 	flags.StringVar(&f.sink, "notifications", defaultSink, "`file` that notifications are delivered to")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` in which the payment provider remembers (default: the database's name with .ledger)")
+	flags.StringVar(&f.reviews, "reviews", "http://127.0.0.1:9003", "`URL` of the service that may own the reviews one day; asked only once it does")
 	flags.IntVar(&f.seedScale, "seed-scale", 0, "fill an empty shop: `scale` 1 is 200 products, 100 is 20,000")
 	flags.IntVar(&f.passwordMemory, "password-memory", identity.DefaultMemory, "`KiB` that the hash of a new password takes; less is for tests, which make many")
 	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
@@ -96,7 +98,7 @@ func serve(ctx context.Context, f serveFlags, stdout io.Writer) (err error) {
 	shop, err := monolith.New(db, monolith.Options{
 		PasswordMemory: f.passwordMemory,
 		Log:            log, WebhookSecret: f.secret, InternalToken: f.token,
-		Sink: f.sink, Ledger: cmp.Or(f.ledger, f.db+".ledger"),
+		Sink: f.sink, Ledger: cmp.Or(f.ledger, f.db+".ledger"), ReviewsURL: f.reviews,
 	})
 	if err != nil {
 		return err

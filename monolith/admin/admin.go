@@ -44,7 +44,7 @@ type Dashboard struct {
 	Products             int64            `db:"products" json:"products"` // on sale
 	LowStock             []LowStock       `db:"-" json:"low_stock"`       // the ten lowest
 	TopProducts          []TopProduct     `db:"-" json:"top_products"`    // the ten best sold in 30 days
-	AverageRating        float64          `db:"average_rating" json:"average_rating"`
+	AverageRating        float64          `db:"-" json:"average_rating"`
 	PendingNotifications int64            `db:"pending_notifications" json:"pending_notifications"`
 }
 

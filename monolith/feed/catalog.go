@@ -13,9 +13,6 @@ import (
 	"github.com/stranglerfig/toolkit/internal/web"
 )
 
-// ErrNoReview reports a review that is unknown or gone.
-var ErrNoReview error = web.Problemf(http.StatusNotFound, "not_found", "no such review")
-
 // A Category is a row of the catalog's categories.
 type Category struct {
 	ID       int64  `db:"id" json:"id"`
@@ -178,22 +175,6 @@ func (s *Store) Ratings(ctx context.Context, after int64, limit int) ([]Rating, 
 	return list, nil
 }
 
-// Reviewed returns which product a review is about, or ErrNoReview.
-func (s *Store) Reviewed(ctx context.Context, id int64) (Reviewed, error) {
-	var reviewed Reviewed
-	err := s.db.GetContext(ctx, &reviewed, `
-		SELECT id AS review_id, product_id
-		FROM reviews
-		WHERE id = ?`, id)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return Reviewed{}, ErrNoReview
-	case err != nil:
-		return Reviewed{}, fmt.Errorf("read product of review %d: %w", id, err)
-	}
-	return reviewed, nil
-}
-
 func (h *handler) categories(w http.ResponseWriter, r *http.Request) {
 	list, err := h.store.Categories(r.Context())
 	answer(w, r, web.NewList(list), err)
@@ -235,6 +216,6 @@ func (h *handler) reviewed(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, nil, err)
 		return
 	}
-	reviewed, err := h.store.Reviewed(r.Context(), id)
-	answer(w, r, reviewed, err)
+	product, err := h.store.reviews.Product(r.Context(), id)
+	answer(w, r, Reviewed{id, product}, err)
 }

@@ -16,7 +16,6 @@ import (
 var (
 	ErrNoProduct error = web.Problemf(http.StatusNotFound, "not_found", "no such product")
 	ErrNoOrder   error = web.Problemf(http.StatusNotFound, "not_found", "no such order")
-	errToken           = web.Problemf(http.StatusUnauthorized, "unauthenticated", "send the internal token as Authorization: Bearer")
 )
 
 // MaxLimit is the most rows of one answer, DefaultLimit how many without a limit.
@@ -61,6 +60,13 @@ type OrderPurchase struct {
 	OrderID    int64   `json:"order_id"`
 	Counts     bool    `json:"counts"`
 	ProductIDs []int64 `json:"product_ids"`
+}
+
+// Bought says whether a user has bought a product in an order that counts.
+type Bought struct {
+	UserID    int64 `json:"user_id"`
+	ProductID int64 `json:"product_id"`
+	Purchased bool  `json:"purchased"`
 }
 
 // A View is how often a product was looked at on one day, all in all.

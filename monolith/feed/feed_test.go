@@ -171,7 +171,7 @@ func TestViewsPageByPage(t *testing.T) {
 func TestWithoutATokenNobodyPasses(t *testing.T) {
 	t.Parallel()
 	r := chi.NewRouter()
-	feed.Routes(r, feed.New(testkit.Open(t)), "")
+	feed.Routes(r, feed.New(testkit.Open(t), nil), "")
 	for _, header := range []string{"", "Bearer", "Bearer ", "Bearer x"} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/internal/changes", nil)
 		req.Header.Set("Authorization", header)

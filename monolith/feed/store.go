@@ -14,11 +14,19 @@ import (
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
 
+// Reviews knows which product a review is about, wherever it is kept.
+type Reviews interface {
+	Product(ctx context.Context, reviewID int64) (int64, error)
+}
+
 // Store reads what the feed shows. It is safe for concurrent use.
-type Store struct{ db *sqlite.DB }
+type Store struct {
+	db      *sqlite.DB
+	reviews Reviews
+}
 
 // New returns a Store on db, whose owner stays the caller.
-func New(db *sqlite.DB) *Store { return &Store{db: db} }
+func New(db *sqlite.DB, reviews Reviews) *Store { return &Store{db: db, reviews: reviews} }
 
 // Changes returns up to limit changes with ids above after, in commit order.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) (Changes, error) {
@@ -137,6 +145,21 @@ func (s *Store) OrderPurchase(ctx context.Context, id int64) (OrderPurchase, err
 		return nil
 	})
 	return purchase, err
+}
+
+// Purchased reports whether a user has bought a product in an order that counts.
+func (s *Store) Purchased(ctx context.Context, userID, productID int64) (bool, error) {
+	var is bool
+	if err := s.db.GetContext(ctx, &is, `
+		SELECT EXISTS (
+		    SELECT 1
+		    FROM order_lines l
+		    JOIN orders o ON o.id = l.order_id
+		    WHERE l.product_id = ? AND o.user_id = ?
+		      AND o.status IN ('paid', 'packed', 'shipped', 'delivered'))`, productID, userID); err != nil {
+		return false, fmt.Errorf("look for purchases of product %d by user %d: %w", productID, userID, err)
+	}
+	return is, nil
 }
 
 // A ViewPosition is where a reader of views is: behind the row that was updated

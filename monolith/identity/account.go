@@ -174,13 +174,17 @@ func (s *Store) Delete(ctx context.Context, u User, currentPassword string) erro
 	if err := s.checkCurrent(ctx, u, currentPassword); err != nil {
 		return err
 	}
-	return s.db.Tx(ctx, func(tx *sqlx.Tx) error {
-		var ordered bool
-		if err := tx.GetContext(ctx, &ordered, `SELECT EXISTS (SELECT 1 FROM orders WHERE user_id = ?)`, u.ID); err != nil {
-			return fmt.Errorf("look for orders of user %d: %w", u.ID, err)
+	err := s.db.Tx(ctx, func(tx *sqlx.Tx) error {
+		keep, err := s.forgetReviews(ctx, tx, u.ID)
+		if err != nil {
+			return err
 		}
-		var err error
-		if ordered {
+		if !keep {
+			if err := tx.GetContext(ctx, &keep, `SELECT EXISTS (SELECT 1 FROM orders WHERE user_id = ?)`, u.ID); err != nil {
+				return fmt.Errorf("look for orders of user %d: %w", u.ID, err)
+			}
+		}
+		if keep {
 			err = s.anonymise(ctx, tx, u.ID)
 		} else {
 			// The foreign keys take everything else along.
@@ -191,6 +195,17 @@ func (s *Store) Delete(ctx context.Context, u User, currentPassword string) erro
 		}
 		return s.audit(ctx, tx, "user.deleted", u.ID)
 	})
+	if err == nil && s.reviews != nil {
+		s.reviews.Forgotten(ctx)
+	}
+	return err
+}
+
+func (s *Store) forgetReviews(ctx context.Context, tx *sqlx.Tx, id int64) (kept bool, err error) {
+	if s.reviews == nil {
+		return false, nil
+	}
+	return s.reviews.Forget(ctx, tx, id)
 }
 
 // anonymise leaves of a user what the orders refer to, and nothing personal.
@@ -202,7 +217,6 @@ func (s *Store) anonymise(ctx context.Context, tx *sqlx.Tx, id int64) error {
 	}{
 		{`DELETE FROM sessions WHERE user_id = ?`, []any{id}},
 		{`DELETE FROM password_resets WHERE user_id = ?`, []any{id}},
-		{`DELETE FROM reviews WHERE user_id = ?`, []any{id}},
 		{`DELETE FROM notifications WHERE user_id = ?`, []any{id}},
 		{`DELETE FROM carts
 		  WHERE user_id = ? AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.cart_id = carts.id)`, []any{id}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -30,6 +31,14 @@ func Routes(r chi.Router, s *Store) {
 		r.Post("/api/me/addresses", h.addAddress)
 		r.Delete("/api/me/addresses/{id}", h.deleteAddress)
 	})
+}
+
+// Internal adds to r, which must be for services only, who is who: the little that a
+// service may know of a user.
+func Internal(r chi.Router, s *Store) {
+	h := &handler{s}
+	r.Post("/internal/sessions", h.session)
+	r.Get("/internal/users", h.names)
 }
 
 type handler struct{ store *Store }
@@ -282,4 +291,43 @@ func (h *handler) deleteAddress(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// session tells whose session a token is: 404 if nobody's.
+func (h *handler) session(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Token string `json:"token"`
+	}
+	if err := web.Decode(w, r, &req); err != nil {
+		fail(w, r, err)
+		return
+	}
+	u, ok, err := h.store.SessionUser(r.Context(), req.Token)
+	if err == nil && !ok {
+		err = errNoSession
+	}
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	web.JSON(w, http.StatusOK, Name{u.ID, u.Name})
+}
+
+// names tells the names of up to 100 users, as they stand below what they wrote.
+func (h *handler) names(w http.ResponseWriter, r *http.Request) {
+	var ids []int64
+	for text := range strings.SplitSeq(r.URL.Query().Get("ids"), ",") {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || len(ids) == maxNames {
+			fail(w, r, web.Invalid(web.Field{Name: "ids", Message: fmt.Sprintf("must be 1 to %d numbers with commas between them", maxNames)}))
+			return
+		}
+		ids = append(ids, id)
+	}
+	names, err := h.store.Names(r.Context(), ids)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	web.JSON(w, http.StatusOK, web.NewList(names))
 }

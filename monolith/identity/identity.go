@@ -33,7 +33,8 @@ const (
 	resetLife      = time.Hour
 	maxResets      = 5 // open reset tokens of one user
 	maxAddresses   = 20
-	maxFailures    = 5 // failed sign-ins of one e-mail within failureWindow
+	maxNames       = 100 // of one question
+	maxFailures    = 5   // failed sign-ins of one e-mail within failureWindow
 	failureWindow  = time.Minute
 	maxFailureKeys = 10_000
 	maxEmail       = 254 // bytes
@@ -47,6 +48,7 @@ var (
 	ErrEmailTaken  error = web.Problemf(http.StatusConflict, "email_taken", "there is already an account with this e-mail")
 	ErrNoAddress   error = web.Problemf(http.StatusNotFound, "not_found", "no such address")
 	ErrNoReset     error = web.Problemf(http.StatusNotFound, "not_found", "the token is unknown, used or too old; ask for a new one")
+	errNoSession         = web.Problemf(http.StatusNotFound, "not_found", "no such session")
 	errSignIn            = web.Problemf(http.StatusUnauthorized, "unauthenticated", "sign in first")
 	errNotAdmin          = web.Problemf(http.StatusForbidden, "forbidden", "only administrators may do this")
 )
@@ -81,6 +83,12 @@ type User struct {
 
 // IsAdmin reports whether the user may use the administration.
 func (u User) IsAdmin() bool { return u.Role == "admin" }
+
+// A Name is what others may know of a user.
+type Name struct {
+	ID   int64  `db:"id" json:"id"`
+	Name string `db:"name" json:"name"`
+}
 
 // A Registration asks for a new account. CartID names a guest's cart that the new
 // user takes over; it may be empty.

@@ -343,7 +343,7 @@ func TestDeleteAccountWithOrders(t *testing.T) {
 		`SELECT count(*) FROM users WHERE id = ? AND password_hash = ''`:                     1,
 		`SELECT count(*) FROM audit_log WHERE action = 'user.deleted' AND entity_id = ''||?`: 1,
 		`SELECT count(*) FROM orders WHERE user_id = ? AND id = ` + fmt.Sprint(order):        1,
-		`SELECT count(*) FROM products WHERE rating_count = 1 AND ? > 0`:                     0, // the trigger saw the review go
+		`SELECT count(*) FROM products WHERE rating_count = 1 AND ? > 0`:                     0, // the product is rated without it
 		`SELECT count(*) FROM users WHERE name LIKE '%Ada%' AND id = ?`:                      0,
 	} {
 		if n := k.Count(query, id); n != want {

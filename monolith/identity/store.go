@@ -25,10 +25,20 @@ type CartMerger interface {
 	Merge(ctx context.Context, tx *sqlx.Tx, guestCartID string, userID int64) error
 }
 
+// A Forgetter deletes what a user wrote when the account goes.
+type Forgetter interface {
+	// Forget does so within tx, or leaves it to whoever keeps it now. Then kept says
+	// whether copies are left that hold on to the user's row.
+	Forget(ctx context.Context, tx *sqlx.Tx, userID int64) (kept bool, err error)
+	// Forgotten is called after the transaction and gives others a moment to follow.
+	Forgotten(ctx context.Context)
+}
+
 // Options tune a Store. The zero value is fit for production.
 type Options struct {
-	Carts  CartMerger // nil: carts of guests stay where they are
-	Memory int        // KiB for the hash of a new password; 0 means DefaultMemory
+	Carts   CartMerger // nil: carts of guests stay where they are
+	Reviews Forgetter  // nil: nobody writes reviews
+	Memory  int        // KiB for the hash of a new password; 0 means DefaultMemory
 }
 
 // Store keeps users, sessions, addresses and password resets. It is safe for
@@ -38,6 +48,7 @@ type Store struct {
 	now      func() time.Time
 	carts    CartMerger
 	memory   int
+	reviews  Forgetter
 	hashing  chan struct{} // a slot for each password that may be hashed at once
 	failures failures
 }
@@ -45,7 +56,7 @@ type Store struct {
 // New returns a Store on db, whose owner stays the caller.
 func New(db *sqlite.DB, now func() time.Time, opts Options) *Store {
 	return &Store{
-		db: db, now: now, carts: opts.Carts, memory: cmp.Or(opts.Memory, DefaultMemory),
+		db: db, now: now, carts: opts.Carts, memory: cmp.Or(opts.Memory, DefaultMemory), reviews: opts.Reviews,
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		failures: failures{byID: map[string][]time.Time{}},
 	}
@@ -233,6 +244,23 @@ func (s *Store) SessionUser(ctx context.Context, token string) (User, bool, erro
 		return User{}, false, fmt.Errorf("read session: %w", err)
 	}
 	return u, true, nil
+}
+
+// Names returns the names of those users of ids whose accounts are not gone.
+func (s *Store) Names(ctx context.Context, ids []int64) ([]Name, error) {
+	query, args, err := sqlx.In(`
+		SELECT id, name
+		FROM users
+		WHERE id IN (?) AND deleted_at IS NULL
+		ORDER BY id`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("names of %d users: %w", len(ids), err)
+	}
+	var names []Name
+	if err := s.db.SelectContext(ctx, &names, query, args...); err != nil {
+		return nil, fmt.Errorf("names of %d users: %w", len(ids), err)
+	}
+	return names, nil
 }
 
 // Update changes the account of u and returns it. A new password ends all of its

@@ -84,8 +84,7 @@ type Event struct {
 	CreatedAt instant.Instant `db:"created_at" json:"created_at"`
 }
 
-// A Bought is a line of the history page: what was bought, whether it is still sold,
-// and how the buyer rated it.
+// A Bought is a line of the history page: what was bought, and whether it is still sold.
 type Bought struct {
 	OrderID        int64           `db:"order_id"`
 	Status         string          `db:"status"`
@@ -95,7 +94,6 @@ type Bought struct {
 	Qty            int64           `db:"qty"`
 	UnitPriceCents int64           `db:"unit_price_cents"`
 	StillSold      bool            `db:"still_sold"`
-	OwnRating      *int            `db:"own_rating"`
 }
 
 func noOrder() error {

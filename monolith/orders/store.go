@@ -159,7 +159,7 @@ func (s *Store) Events(ctx context.Context, id, userID int64) ([]Event, error) {
 func (s *Store) History(ctx context.Context, userID int64, p web.Paging) ([]Bought, error) {
 	var list []Bought
 	if err := s.db.SelectContext(ctx, &list, `
-		SELECT order_id, status, created_at, product_id, product, qty, unit_price_cents, still_sold, own_rating
+		SELECT order_id, status, created_at, product_id, product, qty, unit_price_cents, still_sold
 		FROM v_order_history
 		WHERE order_id IN (SELECT id FROM orders WHERE user_id = ? ORDER BY id DESC LIMIT ? OFFSET ?)
 		ORDER BY order_id DESC, product_id`, userID, p.PerPage, p.Offset()); err != nil {

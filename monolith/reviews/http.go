@@ -18,6 +18,12 @@ func Routes(r chi.Router, s *Store) {
 	r.Get("/api/products/{id}/reviews/{review}", h.review)
 }
 
+// Internal adds to r, which must be for services only, what the reviews service tells.
+func Internal(r chi.Router, s *Store) {
+	h := &handler{s}
+	r.Post("/internal/reviews/changes", h.changed)
+}
+
 type handler struct{ store *Store }
 
 func fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -81,4 +87,17 @@ func (h *handler) create(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Location", fmt.Sprintf("/api/products/%d/reviews/%d", product, review.ID))
 	web.JSON(w, http.StatusCreated, review)
+}
+
+func (h *handler) changed(w http.ResponseWriter, r *http.Request) {
+	var c Change
+	if err := web.Decode(w, r, &c); err != nil {
+		fail(w, r, err)
+		return
+	}
+	if err := h.store.Changed(r.Context(), c); err != nil {
+		fail(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,7 +1,10 @@
 // Package reviews lets those who bought a product say what they think of it, once.
 //
-// Whether somebody bought it is read from the tables of orders; what the reviews
-// amount to is written into products by a trigger.
+// While the table is the shop's own, everything happens here, and what the reviews
+// amount to is written into products in the same transaction. Once a split has moved
+// the table, the same Store asks the reviews service instead: it reads who owns the
+// table at each use, so the two ways change at the transaction of the cut-over. Whether
+// somebody bought a product is read from the tables of orders, whoever asks.
 package reviews
 
 import (
@@ -19,6 +22,7 @@ var (
 	ErrNoProduct error = web.Problemf(http.StatusNotFound, "not_found", "no such product")
 	ErrNoReview  error = web.Problemf(http.StatusNotFound, "not_found", "no such review")
 	ErrNotBuyer  error = web.Problemf(http.StatusForbidden, "not_a_buyer", "only who bought the product may review it")
+	ErrAway      error = web.Problemf(http.StatusServiceUnavailable, "unavailable", "reviews are not available right now; try again in a moment")
 	ErrReviewed  error = web.Problemf(http.StatusConflict, "already_reviewed", "you have already reviewed this product")
 )
 

@@ -313,6 +313,14 @@ func (w *world) writeRest(ctx context.Context, tx *sqlx.Tx) error {
 	}); err != nil {
 		return err
 	}
+	if _, err := tx.ExecContext(ctx, `
+		UPDATE products
+		SET (rating_count, rating_avg) = (
+			SELECT count(*), coalesce(round(avg(rating), 2), 0)
+			FROM reviews
+			WHERE product_id = products.id)`); err != nil {
+		return fmt.Errorf("rate the products: %w", err)
+	}
 	if err := table(ctx, tx, "product_views", "product_id, day, views, updated_at", w.fillViews); err != nil {
 		return err
 	}

@@ -113,6 +113,7 @@ type productPage struct {
 	Recommendations template.HTML
 	PlaceHolder     bool // the browser fetches the recommendations
 	Reviews         reviews.Page
+	ReviewsAway     bool // whoever keeps them does not answer
 	ReviewPages     []pageLink
 	WhyNoReview     string // empty: the user may
 	Ratings         []int
@@ -150,7 +151,8 @@ func (s *shop) productViewOf(r *http.Request, id int64) (view, error) {
 	if len(page.Images) == 0 {
 		page.Images = []catalog.Image{{}}
 	}
-	if page.Reviews, err = s.Reviews.List(ctx, id, paging); err != nil {
+	page.Reviews, err = s.Reviews.List(ctx, id, paging)
+	if page.ReviewsAway = errors.Is(err, reviews.ErrAway); err != nil && !page.ReviewsAway {
 		return view{}, err
 	}
 	address := fmt.Sprintf("/p/%d", id)
@@ -158,7 +160,7 @@ func (s *shop) productViewOf(r *http.Request, id int64) (view, error) {
 		p.Link += "#reviews"
 		page.ReviewPages = append(page.ReviewPages, p)
 	}
-	if user, ok := identity.Current(ctx); ok {
+	if user, ok := identity.Current(ctx); ok && !page.ReviewsAway {
 		if page.WhyNoReview, err = s.whyNoReview(ctx, id, user.ID); err != nil {
 			return view{}, err
 		}
