@@ -124,6 +124,13 @@ func (w *walk) sameTokens(x, y string, tokens func(a, b string) bool) bool {
 	}
 	prose := strings.ContainsAny(x, " \t\n")
 	for x != "" && y != "" {
+		if w.ids != nil && wordByte(x[0]) && wordByte(y[0]) {
+			a, b := nextWord(x), nextWord(y)
+			if a != b && w.ids.checkChosen(a, b) == same {
+				x, y = x[len(a):], y[len(b):]
+				continue
+			}
+		}
 		a, b := nextToken(x), nextToken(y)
 		x, y = x[len(a):], y[len(b):]
 		if a == b {

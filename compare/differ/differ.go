@@ -82,17 +82,13 @@ func (d *Differ) Compare(noise *Noise, pair Pair) Result {
 // through them twice: first to bind the identifiers that writes minted, then to compare.
 // It returns one Result for each pair.
 func (d *Differ) CompareAll(noise *Noise, pairs []Pair) []Result {
-	ids := newIdentities()
+	suite := d.Suite(noise)
 	for _, pair := range pairs {
-		w := d.walk(binding, noise, ids, pair)
-		w.exchange()
-		w.finish()
+		suite.Bind(pair)
 	}
 	results := make([]Result, len(pairs))
 	for i, pair := range pairs {
-		w := d.walk(comparing, noise, ids, pair)
-		w.exchange()
-		results[i] = w.finish()
+		results[i] = suite.Compare(pair)
 	}
 	return results
 }

@@ -14,12 +14,14 @@ type identities struct {
 	after, before         map[identifier]string // by the identifier of the other side
 	seedBefore, seedAfter map[identifier]bool   // seen before a write could have minted them
 	namespaces            []string
+	chosen, chooser       map[string]string // texts that the client made up, and back
 }
 
 func newIdentities() *identities {
 	return &identities{
 		after: map[identifier]string{}, before: map[identifier]string{},
 		seedBefore: map[identifier]bool{}, seedAfter: map[identifier]bool{},
+		chosen: map[string]string{}, chooser: map[string]string{},
 	}
 }
 

@@ -13,7 +13,7 @@ func (w *walk) leaf(a, b value) {
 		w.bind(a, b)
 		return
 	case learning:
-		w.learn(!equal(a, b), func(v *variation) { v.see(shapeOf(a)); v.see(shapeOf(b)) })
+		w.learn(!equal(a, b) && !w.bound(a, b), func(v *variation) { v.see(shapeOf(a)); v.see(shapeOf(b)) })
 		return
 	}
 	var identifies bool
@@ -35,6 +35,8 @@ func (w *walk) leaf(a, b value) {
 		w.find(Type, Breaking, &a, &b, fmt.Sprintf("%s became %s", a.kind, b.kind))
 	case a.kind == numberValue && w.number(a, b):
 	case a.kind == stringValue && w.sameText(a.text, b.text, nil):
+	case a.kind == stringValue && w.byClock(a.text, b.text):
+		w.accept("the time moved with the clock")
 	case a.kind == stringValue && sameSpelled(a.text, b.text):
 		w.find(Format, Spelling, &a, &b, "the same value in another format")
 	case identifies:
@@ -42,6 +44,15 @@ func (w *walk) leaf(a, b value) {
 	default:
 		w.find(Value, Breaking, &a, &b, "another value")
 	}
+}
+
+// bound reports whether two runs of BEFORE only call the same thing by another name.
+func (w *walk) bound(a, b value) bool {
+	if w.ids == nil || a.kind != b.kind {
+		return false
+	}
+	v, _ := w.identity(a, b)
+	return v == same || v == unknown && a.kind == stringValue && w.sameText(a.text, b.text, nil)
 }
 
 // sameForm checks that identifiers of the same thing look alike on both sides.
@@ -60,6 +71,11 @@ func (w *walk) sameForm(a, b value) {
 func (w *walk) identity(a, b value) (v verdict, identifies bool) {
 	if a.kind == stringValue {
 		if v = w.checkDerived(a.text, b.text); v != unknown {
+			return v, true
+		}
+	}
+	if a.kind == stringValue && a.text != b.text {
+		if v = w.ids.checkChosen(a.text, b.text); v != unknown {
 			return v, true
 		}
 	}

@@ -16,7 +16,7 @@ func (w *walk) request() {
 	case binding:
 		w.bindPath(w.pair.Before.Path, w.pair.After.Path, false)
 		w.bindRequestBody()
-	case comparing:
+	default:
 		w.comparePath(locate(w.pair.Before.Path), locate(w.pair.After.Path))
 	}
 }
@@ -40,9 +40,20 @@ func (w *walk) comparePath(before, after location) {
 	for _, name := range slices.Sorted(maps.Keys(after.query)) {
 		if _, ok := before.query[name]; !ok {
 			w.label = "query/" + name
-			b := textValue(strings.Join(after.query[name], ","))
-			w.find(Added, Breaking, nil, &b, "the requests are not the same")
+			w.requestAdded(strings.Join(after.query[name], ","))
 		}
+	}
+}
+
+func (w *walk) requestAdded(y string) {
+	b := textValue(y)
+	switch known, _ := w.noise.at(w.place()); {
+	case w.mode == learning:
+		w.learn(true, func(v *variation) { v.optional = true; v.see(shapeOf(b)) })
+	case known.optional:
+		w.accept("BEFORE's runs do not always send it")
+	default:
+		w.find(Added, Breaking, nil, &b, "the requests are not the same")
 	}
 }
 
@@ -55,6 +66,16 @@ func (w *walk) requestValue(namespace, x, y string) {
 	v := unknown
 	if identifies {
 		v = w.ids.check(namespace, x, y)
+	}
+	if v == unknown {
+		v = w.ids.checkChosen(x, y)
+	}
+	if w.mode == learning {
+		w.learn(x != y && v != same && !w.sameText(x, y, nil), func(v *variation) { v.see(shapeOf(a)); v.see(shapeOf(b)) })
+		return
+	}
+	if v == unknown && x != y && w.noisy(a, b) {
+		return
 	}
 	switch {
 	case v == violated:
@@ -101,12 +122,17 @@ func (w *walk) bindText(namespace, x, y string, minted bool) {
 		w.ids.observe("", x, y, minted || x != y)
 	case namespace != "" && isDigits(x) && isDigits(y):
 		w.ids.observe(namespace, x, y, minted)
+	case !minted:
+		w.ids.choose(x, y)
 	}
 }
 
 // bindRequestBody notes the identifiers in the bodies of the requests: none of them is
 // minted by this write. Random ones that differ were made by the client.
 func (w *walk) bindRequestBody() {
+	if w.chosenForm(w.pair.Before.Request, w.pair.After.Request) {
+		return
+	}
 	a, errA := readJSON(string(w.pair.Before.Request), w.d.limits.Depth)
 	b, errB := readJSON(string(w.pair.After.Request), w.d.limits.Depth)
 	if errA == nil && errB == nil {
@@ -135,6 +161,8 @@ func (w *walk) bindChosen(a, b value) {
 	default:
 		if ns, ok := w.namespaceOf(a); ok {
 			w.bindText(ns, a.text, b.text, false)
+		} else if a.kind == stringValue {
+			w.ids.choose(a.text, b.text)
 		}
 	}
 }
