@@ -60,7 +60,7 @@ func New(name string, opts Options) *cobra.Command {
 	root.PersistentFlags().StringVarP(&t.output, "output", "o", "table", "how to print: table or json")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(t.proxyCommand(), t.routeCommand(), t.configCommand(), t.statusCommand(), t.tracesCommand(), t.doctorCommand(), t.versionCommand())
-	root.AddCommand(t.auditCommand(), t.waitCommand())
+	root.AddCommand(t.auditCommand(), t.waitCommand(), t.compareCommand(root))
 	return root
 }
 

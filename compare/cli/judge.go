@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stranglerfig/toolkit/compare"
+	"github.com/stranglerfig/toolkit/compare/accept"
+	"github.com/stranglerfig/toolkit/compare/report"
+	"github.com/stranglerfig/toolkit/internal/program"
+)
+
+// judgeFlags say how recordings are judged.
+type judgeFlags struct {
+	failOn  []string
+	rules   string
+	accept  string
+	require []string
+	format  string
+	out     string
+}
+
+func (f *judgeFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.failOn, "fail-on", []string{"breaking", "order"}, "severities that make the verdict \"different\": breaking, additive, order, format, info; or latency")
+	flags.StringVar(&f.rules, "rules", "", "file of rules for what may differ (default "+defaultRules+", if it is there)")
+	flags.StringVar(&f.accept, "accept-file", accept.Name, "file of the differences that were accepted")
+	flags.StringSliceVar(&f.require, "require-routes", nil, "names of the proxy's routes, as orders-*, that the suite has to exercise with a success and an error")
+	flags.StringVar(&f.format, "format", "text", "what to print: text, markdown or github (annotations)")
+	flags.StringVar(&f.out, "out", "compare-out", "folder for recordings and reports")
+}
+
+// options reads the files that the flags name.
+func (t *tool) options(f judgeFlags) (compare.Options, error) {
+	known := []string{"breaking", "additive", "order", "format", "info", "latency"}
+	for _, s := range f.failOn {
+		if !slices.Contains(known, s) {
+			return compare.Options{}, program.Fail(program.Usage, "use "+strings.Join(known, ", "), "--fail-on %s", s)
+		}
+	}
+	if !slices.Contains([]string{"text", "markdown", "github"}, f.format) {
+		return compare.Options{}, program.Fail(program.Usage, "use text, markdown or github", "--format %s", f.format)
+	}
+	rules, err := readRules(f.rules)
+	if err != nil {
+		return compare.Options{}, err
+	}
+	accepted, err := accept.Read(f.accept)
+	if err != nil {
+		return compare.Options{}, program.Fail(program.Usage, "", "accepted differences: %w", err)
+	}
+	o := compare.Options{Rules: rules, FailOn: f.failOn, Accept: accepted, Required: f.require}
+	if t.opts.Routes == nil {
+		if len(f.require) > 0 {
+			return o, program.Fail(program.Usage, "", "--require-routes: this program knows no routes")
+		}
+		return o, nil
+	}
+	table, ok, err := t.opts.Routes()
+	if err != nil {
+		return o, err
+	}
+	if !ok && len(f.require) > 0 {
+		return o, program.Fail(program.Usage, "name the proxy's configuration with --config", "--require-routes: there is no configuration file")
+	}
+	o.Table, o.NameOf = table.Routes, table.NameOf
+	return o, nil
+}
+
+// judge compares the recordings, writes the reports and prints one.
+func (t *tool) judge(cmd *cobra.Command, in compare.Recordings, o compare.Options, f judgeFlags) (*report.Report, error) {
+	o.Today = in.After[len(in.After)-1].Info.Started // not the clock: the same recordings give the same report
+	r, err := compare.Compare(in, o)
+	if err != nil {
+		return nil, program.Fail(program.Usage, "", "%w", err)
+	}
+	html := filepath.Join(f.out, "report.html")
+	if len(r.Findings) > 0 {
+		r.Next = append(r.Next, t.next("explain", r.Findings[0].ID, "--report", filepath.Join(f.out, "report.json")), "open "+quote(html))
+	}
+	if err := os.MkdirAll(f.out, 0o700); err != nil {
+		return nil, fmt.Errorf("reports: %w", err)
+	}
+	if err := writeReports(r, f.out); err != nil {
+		return nil, fmt.Errorf("reports: %w", err)
+	}
+	out := cmd.OutOrStdout()
+	switch {
+	case isJSON(cmd):
+		var text []byte
+		if text, err = r.JSON(); err == nil {
+			_, err = out.Write(text)
+		}
+	case f.format == "github":
+		err = r.GitHub(out)
+	case f.format == "markdown":
+		err = r.Markdown(out)
+	default:
+		if err = r.Terminal(out); err == nil {
+			fmt.Fprintf(out, "report: %s\n", html)
+		}
+	}
+	return r, err
+}
+
+func writeReports(r *report.Report, dir string) error {
+	err := r.Write(filepath.Join(dir, "report.json"))
+	for _, one := range []struct {
+		name  string
+		write func(f *os.File) error
+	}{
+		{"report.html", func(f *os.File) error { return r.HTML(f) }},
+		{"report.md", func(f *os.File) error { return r.Markdown(f) }},
+		{"junit.xml", func(f *os.File) error { return r.JUnit(f) }},
+	} {
+		f, openErr := os.OpenFile(filepath.Join(dir, one.name), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if openErr != nil {
+			return errors.Join(err, openErr)
+		}
+		err = errors.Join(err, one.write(f), f.Close())
+	}
+	return err
+}

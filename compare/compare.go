@@ -1,0 +1,224 @@
+package compare
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/stranglerfig/toolkit/compare/align"
+	"github.com/stranglerfig/toolkit/compare/differ"
+	"github.com/stranglerfig/toolkit/compare/outcome"
+	"github.com/stranglerfig/toolkit/compare/record"
+	"github.com/stranglerfig/toolkit/compare/report"
+)
+
+// Recordings are the runs of one comparison, in the order in which they were made.
+type Recordings struct {
+	Before []*record.Recording // the first is compared with AFTER, the others tell its noise
+	After  []*record.Recording
+}
+
+// Compare judges the recordings. It fails only for options that make no sense; recordings
+// that cannot be compared are a verdict.
+func Compare(in Recordings, opts Options) (*report.Report, error) {
+	if len(in.Before) == 0 || len(in.After) == 0 {
+		return nil, errors.New("nothing to compare: a recording of BEFORE and one of AFTER are needed")
+	}
+	j, err := newJudge(in, opts)
+	if err != nil {
+		return nil, err
+	}
+	j.runs()
+	j.report.Outcomes = outcome.Matrix(outcomesOf(in.Before), outcomesOf(in.After))
+	if !j.invalid() {
+		j.learn()
+		for _, after := range j.after {
+			j.compare(after)
+		}
+		j.state()
+	}
+	j.finish()
+	return j.report, nil
+}
+
+// A judge gathers what the runs show.
+type judge struct {
+	opts   Options
+	in     Recordings
+	differ *differ.Differ
+	noise  differ.Noise
+	before []*side
+	after  []*side
+	routes map[string]*routeSeen
+	groups map[groupKey]*report.Finding
+	calls  map[callKey]*report.Call
+	noisy  map[callKey]bool // BEFORE's own runs do not agree about the calls
+	marks  map[int]*report.Example
+	suite  *differ.Suite // of the last AFTER, for the state
+	report *report.Report
+}
+
+func newJudge(in Recordings, opts Options) (*judge, error) {
+	rules := opts.Rules
+	for _, r := range in.Before {
+		rules.BeforeOrigins = append(rules.BeforeOrigins, r.Info.Recorder, r.Info.Target)
+	}
+	for _, r := range in.After {
+		rules.AfterOrigins = append(rules.AfterOrigins, r.Info.Recorder, r.Info.Target)
+	}
+	rules.BeforeOrigins, rules.AfterOrigins = origins(rules.BeforeOrigins), origins(rules.AfterOrigins)
+	d, err := differ.New(rules)
+	if err != nil {
+		return nil, err
+	}
+	var routes align.Routes
+	for _, r := range in.Before {
+		routes.Learn(func(yield func(method, path string) bool) {
+			for i := range r.Exchanges {
+				if !yield(r.Exchanges[i].Method, r.Exchanges[i].Path) {
+					return
+				}
+			}
+		})
+	}
+	routes.Settle()
+	j := &judge{
+		opts: opts, in: in, differ: d, routes: map[string]*routeSeen{}, groups: map[groupKey]*report.Finding{},
+		calls: map[callKey]*report.Call{}, noisy: map[callKey]bool{}, marks: map[int]*report.Example{},
+		report: &report.Report{Schema: report.Schema},
+	}
+	for _, r := range in.Before {
+		j.before = append(j.before, newSide(r, &routes))
+	}
+	for _, r := range in.After {
+		j.after = append(j.after, newSide(r, &routes))
+	}
+	return j, nil
+}
+
+// origins drops what is empty or there twice: an origin of nothing would match everywhere.
+func origins(list []string) []string {
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(s string) bool { return s == "" })
+}
+
+func outcomesOf(list []*record.Recording) []outcome.Outcomes {
+	all := make([]outcome.Outcomes, len(list))
+	for i, r := range list {
+		all[i] = r.Outcomes
+	}
+	return all
+}
+
+// learn holds the runs of BEFORE against the first one.
+func (j *judge) learn() {
+	first := j.before[0]
+	for _, other := range j.before[1:] {
+		plan := align.Align(first.items, other.items)
+		suite := j.differ.Suite(nil)
+		for _, p := range plan.Pairs {
+			suite.Bind(pairOf(first, other, p))
+		}
+		for _, p := range plan.Pairs {
+			suite.Learn(&j.noise, pairOf(first, other, p))
+		}
+		for _, i := range plan.Missing {
+			j.noisy[callKeyOf("before", first, i)] = true
+			j.noisy[callKeyOf("after", first, i)] = true
+		}
+		for _, i := range plan.Extra {
+			j.noisy[callKeyOf("before", other, i)] = true
+			j.noisy[callKeyOf("after", other, i)] = true
+		}
+		j.learnState(suite, first, other)
+	}
+}
+
+// atOnce marks the route of requests that a test sent at the same time.
+const atOnce = " (at once)"
+
+func pairOf(before, after *side, p align.Pair) differ.Pair {
+	pair := differ.Pair{Before: before.exchange(p.Before), After: after.exchange(p.After)}
+	if p.Raced { // what chance does there must not count as noise elsewhere
+		pair.Before.Route += atOnce
+		pair.After.Route += atOnce
+	}
+	return pair
+}
+
+// compare holds one run of AFTER against BEFORE: first every pair is bound, then each is
+// compared, on all processors.
+func (j *judge) compare(after *side) {
+	before := j.before[0]
+	plan := align.Align(before.items, after.items)
+	suite := j.differ.Suite(&j.noise)
+	for _, p := range plan.Pairs {
+		suite.Bind(pairOf(before, after, p))
+	}
+	results := make([]differ.Result, len(plan.Pairs))
+	var wg sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(results); i += workers {
+				results[i] = suite.Compare(pairOf(before, after, plan.Pairs[i]))
+			}
+		})
+	}
+	wg.Wait()
+	for i, p := range plan.Pairs {
+		j.pair(before, after, p, results[i])
+	}
+	for _, i := range plan.Missing {
+		j.call("before", before, i)
+	}
+	for _, i := range plan.Extra {
+		j.call("after", after, i)
+	}
+	j.suite = suite
+}
+
+// runs notes the recordings, and what makes them worthless.
+func (j *judge) runs() {
+	for _, one := range [...]struct {
+		side string
+		list []*record.Recording
+	}{{"before", j.in.Before}, {"after", j.in.After}} {
+		for _, r := range one.list {
+			j.report.Runs = append(j.report.Runs, report.Run{
+				Name: r.Info.Name, Side: one.side, Dir: r.Dir, Target: r.Info.Target, Command: r.Info.Command, Started: r.Info.Started,
+				Seconds: max(0, r.Info.Ended.Sub(r.Info.Started).Seconds()), Exchanges: len(r.Exchanges), Tests: len(r.Outcomes.Tests), Problem: problemOf(r),
+			})
+		}
+	}
+}
+
+// problemOf says why a recording cannot be judged, or nothing.
+func problemOf(r *record.Recording) string {
+	name := r.Info.Name
+	switch {
+	case r.Info.Problem != "":
+		return r.Info.Problem
+	case r.Info.Status != record.Complete:
+		return fmt.Sprintf("%s: the run did not come to its end (%s)", name, r.Info.Status)
+	case r.Torn:
+		return fmt.Sprintf("%s: the recording is cut off", name)
+	case len(r.Exchanges) == 0:
+		return fmt.Sprintf("%s: no exchange was recorded", name)
+	}
+	return ""
+}
+
+func (j *judge) invalid() bool {
+	for _, r := range j.report.Runs {
+		if r.Problem != "" {
+			j.report.Reasons = append(j.report.Reasons, r.Problem)
+		}
+	}
+	if len(j.report.Reasons) == 0 && len(j.before) < 2 {
+		j.report.Reasons = append(j.report.Reasons, "BEFORE was run only once: what it does differently by itself is not known; record it a second time")
+	}
+	return len(j.report.Reasons) > 0
+}
