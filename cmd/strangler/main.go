@@ -1,5 +1,5 @@
-// Command strangler is the whole toolkit: the proxy, its routes and configuration,
-// and the demonstration.
+// Command strangler is the whole toolkit: the proxy, its routes and configuration, the
+// split engine, and the demonstration.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/internal/demo"
 	"github.com/stranglerfig/toolkit/internal/program"
+	split "github.com/stranglerfig/toolkit/migrations/split/cli"
 	"github.com/stranglerfig/toolkit/strangler-proxy/cli"
 )
 
@@ -22,6 +23,6 @@ func main() {
 // root is the command with everything below it.
 func root() *cobra.Command {
 	root := cli.New("strangler", cli.Options{LookupEnv: os.LookupEnv})
-	root.AddCommand(demo.Command())
+	root.AddCommand(demo.Command(), split.Command(split.Options{LookupEnv: os.LookupEnv}))
 	return root
 }

@@ -133,7 +133,10 @@ type State struct {
 	Claim   int64
 	Record  Record // Owner is Source where nothing is recorded
 	Created []string
-	Tables  map[string]Progress // by table, on the side that follows
+	// Installed says that Lead or Follow was committed at least once, and Leads which of
+	// them was the last. Without it this side has not been given its first role yet.
+	Installed, Leads bool
+	Tables           map[string]Progress // by table, on the side that follows
 }
 
 // Progress is how far the copy of one table is, as the target records it in the

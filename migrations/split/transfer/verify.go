@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -313,6 +314,9 @@ func (w *Way) verifyFenced(ctx context.Context, source dialect.Snapshot) (int64,
 }
 
 func (w *Way) clearDirty(ctx context.Context, equal [][]value.Key) error {
+	if !slices.ContainsFunc(equal, func(keys []value.Key) bool { return len(keys) > 0 }) {
+		return nil
+	}
 	return w.write(ctx, "verify", func(tx dialect.Tx) error {
 		for table, keys := range equal {
 			_, to := w.shapes(table)

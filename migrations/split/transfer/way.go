@@ -65,6 +65,9 @@ func New(ctx context.Context, from, to Side, opts Options) (*Way, error) {
 		return nil, fmt.Errorf("%s: %w", to.Info().Name, dialect.ErrOtherMove)
 	}
 	w.progress = state.Tables
+	if to.Move.Role == dialect.Source {
+		w.allCopied()
+	}
 	if c, ok := to.Database.(dialect.Converter); ok && from.Info().Driver != to.Info().Driver {
 		for i, s := range to.Move.Shapes {
 			convert, obstacles := c.Convert(from.Info().Driver, from.Move.Shapes[i], s)
@@ -98,9 +101,9 @@ func (w *Way) Copied() bool {
 	return true
 }
 
-// AllCopied marks every table as copied, for a way whose two sides are equal from the
-// start: the way back after a cut-over. It changes only what this Way knows.
-func (w *Way) AllCopied() {
+// allCopied marks every table as copied. On the way back to the source that is what they
+// are: all that the target holds was copied from there.
+func (w *Way) allCopied() {
 	for _, s := range w.To.Move.Shapes {
 		p := w.progress[s.Table.Name]
 		p.Copied, p.Cursor = true, nil

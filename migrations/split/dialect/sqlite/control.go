@@ -121,28 +121,27 @@ func (d *Database) State(ctx context.Context, split string) (dialect.State, erro
 		Move, Role string
 		Claim      int64
 		Made       string
+		Captured   string
 	}
-	switch err := tx.GetContext(ctx, &ctl, `SELECT move, role, claim, made FROM `+ctlTable+` WHERE split = ?`, split); {
+	switch err := tx.GetContext(ctx, &ctl, `SELECT move, role, claim, made, captured FROM `+ctlTable+` WHERE split = ?`, split); {
 	case isNone(err):
 		return s, nil
 	case err != nil:
 		return s, d.explain(err, "read the split's state")
 	}
 	s.Move, s.Role, s.Claim = ctl.Move, ctl.Role, ctl.Claim
-	err = errors.Join(json.Unmarshal([]byte(ctl.Made), &s.Created), readProgress(ctx, tx, split, s.Tables), readRecord(ctx, tx, split, &s.Record))
+	var set installed
+	err = errors.Join(json.Unmarshal([]byte(ctl.Made), &s.Created), json.Unmarshal([]byte(ctl.Captured), &set))
+	if err != nil {
+		return s, fmt.Errorf("what is recorded in %s about split %s: %w", d.path, split, err)
+	}
+	s.Installed, s.Leads = set.Tables != nil, set.Leads
+	err = errors.Join(readProgress(ctx, tx, split, s.Tables), readRecord(ctx, tx, set, &s.Record))
 	return s, d.explain(err, "read the split's state")
 }
 
 // readRecord finds the record of the split's tables. They change owners together.
-func readRecord(ctx context.Context, q queryer, split string, r *dialect.Record) error {
-	var captured string
-	if err := q.GetContext(ctx, &captured, `SELECT captured FROM `+ctlTable+` WHERE split = ?`, split); err != nil {
-		return err
-	}
-	var set installed
-	if err := json.Unmarshal([]byte(captured), &set); err != nil {
-		return fmt.Errorf("what was installed: %w", err)
-	}
+func readRecord(ctx context.Context, q queryer, set installed, r *dialect.Record) error {
 	for _, table := range slices.Sorted(mapsKeys(set.Tables)) {
 		err := q.GetContext(ctx, r, `SELECT owner, epoch FROM `+ownerTable+` WHERE table_name = ?`, table)
 		if err == nil || !isNone(err) {

@@ -31,6 +31,7 @@ import (
 // Options tune Open. The zero value is fit for a source.
 type Options struct {
 	Create      bool // make the file if there is none
+	Absent      bool // if there is no file, look at an empty one elsewhere instead, and make none
 	BusyTimeout time.Duration
 	CacheBytes  int // of the writer
 }
@@ -40,6 +41,7 @@ type Database struct {
 	path    string
 	guest   *sqlite.Guest
 	version string
+	standIn string // the folder of an empty database that stands in for one that is not there
 
 	mu      sync.Mutex
 	checked map[string]int64 // schema_version at which a split's capture was found whole
@@ -53,20 +55,41 @@ func Open(ctx context.Context, dsn string, o Options) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	guest, err := sqlite.OpenGuest(ctx, path, sqlite.GuestOptions{Create: o.Create, BusyTimeout: o.BusyTimeout, CacheBytes: o.CacheBytes})
+	d := &Database{path: path, checked: map[string]int64{}}
+	file, err := d.file(o)
 	if err != nil {
 		return nil, err
 	}
-	d := &Database{path: path, guest: guest, checked: map[string]int64{}}
+	guest, err := sqlite.OpenGuest(ctx, file, sqlite.GuestOptions{Create: o.Create || d.standIn != "", BusyTimeout: o.BusyTimeout, CacheBytes: o.CacheBytes})
+	if err != nil {
+		return nil, err
+	}
+	d.guest = guest
 	var encoding string
 	err = errors.Join(guest.Readers.GetContext(ctx, &d.version, `SELECT sqlite_version()`), guest.Readers.GetContext(ctx, &encoding, `PRAGMA encoding`))
 	if err == nil && encoding != "UTF-8" {
 		err = program.Fail(program.Refused, "dump it and load it into a new file", "database %s stores texts as %s; only UTF-8 is supported", path, encoding)
 	}
 	if err != nil {
-		return nil, errors.Join(err, guest.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// file is what is opened: the file itself, or an empty one that stands in for it.
+func (d *Database) file(o Options) (string, error) {
+	if _, err := os.Stat(d.path); !o.Absent || !errors.Is(err, os.ErrNotExist) {
+		return d.path, nil
+	}
+	if _, err := os.Stat(filepath.Dir(d.path)); err != nil {
+		return d.path, nil // opening it says what is wrong
+	}
+	folder, err := os.MkdirTemp("", "strangler-split-")
+	if err != nil {
+		return "", fmt.Errorf("stand in for %s: %w", d.path, err)
+	}
+	d.standIn = folder
+	return filepath.Join(folder, "empty.db"), nil
 }
 
 func pathOf(dsn string) (string, error) {
@@ -102,7 +125,13 @@ func (d *Database) Info() dialect.Info {
 }
 
 // Close closes all connections.
-func (d *Database) Close() error { return d.guest.Close() }
+func (d *Database) Close() error {
+	err := d.guest.Close()
+	if d.standIn != "" {
+		err = errors.Join(err, os.RemoveAll(d.standIn))
+	}
+	return err
+}
 
 // Usage tells the sizes of the file and its log, and the free room of the disk.
 func (d *Database) Usage(ctx context.Context) (dialect.Usage, error) {

@@ -1,0 +1,213 @@
+// Package cli is the command line of the split engine: strangler split …. Commands write
+// data to standard output and talk to standard error, say what they changed, and name the
+// next sensible command.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/migrations/split"
+	"github.com/stranglerfig/toolkit/migrations/split/control"
+	"github.com/stranglerfig/toolkit/migrations/split/plan"
+)
+
+// Options tune the commands. The zero value is fit for tests.
+type Options struct {
+	LookupEnv func(string) (string, bool) // nil knows no variables
+}
+
+// A tool is what the commands share.
+type tool struct {
+	plan   string // --plan
+	plans  string // --plans
+	lookup func(string) (string, bool)
+}
+
+// Command returns the command split with all that belongs to it.
+func Command(o Options) *cobra.Command {
+	t := &tool{lookup: o.LookupEnv}
+	cmd := &cobra.Command{
+		Use:   "split",
+		Short: "Move tables out of the monolith's database, and back",
+		Long: "Move tables out of the monolith's database into a service's, while applications go on writing,\n" +
+			"and back. What moves where stands in a plan file; commands take its path, or its name in the\n" +
+			"folder of plans.",
+		Args:        cobra.ArbitraryArgs,
+		RunE:        func(cmd *cobra.Command, args []string) error { return group(cmd, args) },
+		Annotations: map[string]string{"group": "yes"},
+	}
+	cmd.PersistentFlags().StringVar(&t.plan, "plan", "", "plan file, or name of a plan; the same as the argument")
+	cmd.PersistentFlags().StringVar(&t.plans, "plans", "migrations/plans", "folder in which plans are looked up by name")
+	cmd.AddCommand(t.planCommand(), t.runCommand(), t.statusCommand(), t.verifyCommand(), t.abortCommand())
+	cmd.AddCommand(t.pauseCommand(), t.resumeCommand(), t.throttleCommand())
+	return cmd
+}
+
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return program.Fail(program.Usage, "see "+cmd.CommandPath()+" --help", "unknown command %q", cmd.CommandPath()+" "+args[0])
+}
+
+// file is the plan file that the command line names.
+func (t *tool) file(args []string) (string, error) {
+	name := t.plan
+	switch {
+	case len(args) > 1:
+		return "", program.Fail(program.Usage, "", "unexpected argument %q", args[1])
+	case len(args) == 1 && name != "" && name != args[0]:
+		return "", program.Fail(program.Usage, "give one of them", "two plans: %s and %s", name, args[0])
+	case len(args) == 1:
+		name = args[0]
+	case name == "":
+		return "", program.Fail(program.Usage, "name a plan file, or a plan in the folder "+t.plans, "the plan is missing")
+	}
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") {
+		return name, nil
+	}
+	return filepath.Join(t.plans, name+".yaml"), nil
+}
+
+// called is what the user calls the plan.
+func (t *tool) called(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return t.plan
+}
+
+// read reads the plan that the command line names.
+func (t *tool) read(args []string) (*plan.Plan, error) {
+	path, err := t.file(args)
+	if err != nil {
+		return nil, err
+	}
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return nil, program.Fail(program.Usage, "name a plan file, or a plan in the folder "+t.plans, "read the plan: %w", err)
+	}
+	return plan.Parse(path, source, plan.Options{LookupEnv: t.lookup})
+}
+
+// A job is a command at work: the plan, both databases and the control file.
+type job struct {
+	*split.Engine
+	store *control.Store
+}
+
+func (j *job) close() {
+	j.Close()
+	j.store.Close()
+}
+
+// open opens what the command line names; create also makes a target's file.
+func (t *tool) open(cmd *cobra.Command, args []string, create bool) (*job, error) {
+	p, err := t.read(args)
+	if err != nil {
+		return nil, err
+	}
+	ctx := cmd.Context()
+	log, err := program.Logger(cmd.ErrOrStderr(), "text", "info")
+	if err != nil {
+		return nil, err
+	}
+	store, err := control.Open(ctx, filepath.Join(filepath.Dir(p.Name), control.File), control.Options{})
+	if err != nil {
+		return nil, err
+	}
+	e, err := split.Open(ctx, p, create, split.Options{Log: log, Store: store, Name: t.called(args)})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &job{Engine: e, store: store}, nil
+}
+
+// isJSON reports whether -o json was given, a flag of the program's root.
+func isJSON(cmd *cobra.Command) bool {
+	f := cmd.Flag("output")
+	return f != nil && f.Value.String() == "json"
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// table prints rows in columns.
+func table(out io.Writer, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	return w.Flush()
+}
+
+func next(out io.Writer, commands ...string) {
+	for i, c := range commands {
+		lead := "next: "
+		if i > 0 {
+			lead = "      "
+		}
+		fmt.Fprintln(out, lead+c)
+	}
+}
+
+// confirm asks on a terminal, and refuses where there is none and --yes was not given.
+func confirm(cmd *cobra.Command, yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !program.IsTerminal(in) {
+		return program.Fail(program.Usage, "add --yes", "this changes the databases, and there is no terminal to ask on")
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
+	var answer string
+	if _, err := fmt.Fscanln(in, &answer); err != nil || !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+		return program.Fail(program.Interrupted, "", "nothing was changed")
+	}
+	return nil
+}
+
+// ask asks the running engine of a split for something.
+func (t *tool) ask(ctx context.Context, cmd *cobra.Command, args []string, kind string, data any) error {
+	j, err := t.open(cmd, args, false)
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	live, err := j.Ask(ctx, kind, data)
+	if errors.Is(err, control.ErrNobody) {
+		return program.Fail(program.Refused, "start it with: strangler split run "+j.Name(), "no engine runs for split %s", j.Plan.Split)
+	}
+	if err != nil {
+		return err
+	}
+	if isJSON(cmd) {
+		return printJSON(cmd.OutOrStdout(), live)
+	}
+	state := live.Doing
+	if live.Waiting != "" {
+		state = live.Waiting
+	}
+	if live.Limit > 0 {
+		state += fmt.Sprintf(", at most %d rows a second", live.Limit)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "split %s: %s\n", j.Plan.Split, state)
+	next(cmd.OutOrStdout(), "strangler split status "+j.Name())
+	return nil
+}

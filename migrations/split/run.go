@@ -1,0 +1,240 @@
+package split
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/migrations/split/control"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/transfer"
+)
+
+// Until says when Run is done.
+type Until string
+
+// The ends of a run.
+const (
+	Stopped    Until = ""         // when it is told to
+	ByCopied   Until = "copied"   // when every row has been copied once
+	ByVerified Until = "verified" // when everything was found equal, and few rows have changed since
+)
+
+// RunOptions tune Run. The zero value runs until it is stopped.
+type RunOptions struct {
+	Until  Until
+	Resync bool // copy everything anew, after changes may have been missed
+	Verify bool // compare everything once more, whatever was compared before
+	// Watch is called about once a second, and whenever the phase changes.
+	Watch func(Live)
+	// Handle carries out what other commands ask for; those that Run knows itself come first.
+	Handle map[string]func(ctx context.Context, w *Work, r *control.Request) (any, error)
+}
+
+// Run copies, follows and compares, from the side that owns the tables to the other. It
+// returns nil when ctx ends or what Until says is reached. It waits out what passes: a
+// locked database, a full disk, a server that restarts.
+func (w *Work) Run(ctx context.Context, o RunOptions) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })
+	defer stop()
+	if o.Resync {
+		if err := w.Resync(ctx); err != nil {
+			return err
+		}
+	}
+	r := &runner{Work: w, o: o, rows: firstChunk}
+	err := r.run(ctx)
+	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause // somebody else has taken over
+	}
+	return err
+}
+
+// A runner is a run.
+type runner struct {
+	*Work
+	o    RunOptions
+	way  *transfer.Way
+	rows int // of the next chunk
+
+	live     Live
+	ended    bool          // the move is over
+	paused   string        // why nothing is done; empty: it is
+	rate     int           // rows a second at most; 0: no limit
+	due      time.Time     // when the next chunk may begin
+	shown    time.Time     // when Watch was last called
+	looked   time.Time     // when the disks were last looked at
+	unparked map[int]bool  // tables whose indexes are there
+	compared map[int]int64 // passes over each table when the run began
+	meter    meter
+}
+
+func (r *runner) run(ctx context.Context) error {
+	wait := time.Duration(0)
+	for {
+		if err := r.requests(ctx); err != nil {
+			return err
+		}
+		if r.ended {
+			return nil
+		}
+		did, err := r.turn(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil && r.reached():
+			r.watch(true)
+			return nil
+		case err == nil:
+			wait = 0
+			if r.live.Waiting != "" && r.paused == "" {
+				r.log("goes on", "split", r.Plan.Split)
+			}
+			r.live.Waiting = r.paused
+			if did {
+				r.watch(false)
+				continue
+			}
+		case passes(err):
+			wait = min(max(2*wait, 50*time.Millisecond), 2*time.Second)
+			if r.live.Waiting == "" {
+				r.log("waits", "split", r.Plan.Split, "reason", err.Error())
+			}
+			r.live.Waiting = err.Error()
+		default:
+			return r.explain(err)
+		}
+		r.watch(false)
+		if err := sleep(ctx, max(wait, r.opts.Poll)); err != nil {
+			return nil
+		}
+	}
+}
+
+func (r *runner) log(message string, args ...any) { r.opts.Log.Info(message, args...) }
+
+// passes reports whether an error is of the kind that passes by itself.
+func passes(err error) bool {
+	return errors.Is(err, dialect.ErrBusy) || errors.Is(err, dialect.ErrFull)
+}
+
+// explain adds to an error what to do about it.
+func (r *runner) explain(err error) error {
+	var lost *dialect.LostError
+	var stricter *transfer.StricterError
+	var differ *transfer.DifferError
+	switch name := r.Name(); {
+	case errors.As(err, &lost):
+		return program.Fail(program.Refused, "copy everything anew with: strangler split run "+name+" --resync", "capture lost: %w", err)
+	case errors.As(err, &differ):
+		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
+	case errors.As(err, &stricter):
+		return program.Fail(program.Differs, "make the target's table as lenient as the source's, and run again", "%w", err)
+	case errors.Is(err, dialect.ErrClaimLost):
+		return program.Fail(program.Refused, "see who it is with: strangler split status "+name, "%w", err)
+	}
+	return err
+}
+
+// turn does a little of what is to be done and reports whether there was anything.
+func (r *runner) turn(ctx context.Context) (bool, error) {
+	if r.paused != "" {
+		return false, nil
+	}
+	if r.way == nil {
+		way, err := r.Way(ctx)
+		if err != nil {
+			return false, err
+		}
+		r.way, r.unparked, r.compared = way, map[int]bool{}, map[int]int64{}
+		for table := range way.Tables() {
+			r.compared[table] = way.Progress(table).Passes
+		}
+	}
+	if err := r.room(ctx); err != nil {
+		return false, err
+	}
+	did, err := r.turnWay(ctx)
+	if err != nil {
+		r.way = nil // what it remembers may not be what is recorded
+	}
+	return did, err
+}
+
+func (r *runner) turnWay(ctx context.Context) (bool, error) {
+	did := false
+	for more := true; more; {
+		a, err := r.way.Apply(ctx)
+		if err != nil {
+			return did, err
+		}
+		r.meter.applied(a.Entries)
+		did, more = did || a.Entries > 0, a.More && r.way.Copied()
+	}
+	if table, ok := r.uncopied(); ok {
+		return true, r.copy(ctx, table)
+	}
+	if done, err := r.unpark(ctx); err != nil || done {
+		return true, err
+	}
+	compared, err := r.verify(ctx)
+	return did || compared, err
+}
+
+// reached reports whether the run has come to its end.
+func (r *runner) reached() bool {
+	if r.way == nil || !r.way.Copied() || len(r.unparked) < r.way.Tables() {
+		return false
+	}
+	switch r.o.Until {
+	case ByCopied:
+		return true
+	case ByVerified:
+		return r.live.Verified && r.live.Dirty <= r.Plan.Limits.Dirty
+	}
+	return false
+}
+
+// Resync lets the side that owns the tables log anew, and begins the copy from the start.
+func (w *Work) Resync(ctx context.Context) error {
+	way, err := w.Way(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.Survey.Err(); err != nil {
+		return err
+	}
+	state, err := way.From.State(ctx, w.Plan.Split)
+	if err != nil {
+		return err
+	}
+	if way.To.Move.Role == dialect.Source {
+		return program.Fail(program.Refused, "see what has changed there with: strangler split status "+w.Name(),
+			"the target owns the tables of split %s; copying them back anew is not possible, because the application reads them there", w.Plan.Split)
+	}
+	if err := role(ctx, way.To, false, state.Record); err != nil {
+		return fmt.Errorf("resync: %w", err)
+	}
+	if err := way.Reset(ctx); err != nil {
+		return fmt.Errorf("resync: %w", err)
+	}
+	if err := role(ctx, way.From, true, state.Record); err != nil {
+		return fmt.Errorf("resync: %w", err)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,180 @@
+package split
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/plan"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+	"github.com/stranglerfig/toolkit/migrations/split/transfer"
+)
+
+// Bounds of a chunk. It begins small, because nothing is known of the rows yet.
+const (
+	firstChunk = 500
+	leastChunk = 10
+	mostChunk  = 100_000
+)
+
+// uncopied is the first table that has not been copied.
+func (r *runner) uncopied() (int, bool) {
+	for table := range r.way.Tables() {
+		if !r.way.Progress(table).Copied {
+			return table, true
+		}
+	}
+	return 0, false
+}
+
+// copy copies a chunk that reads the source for about as long as the plan allows.
+func (r *runner) copy(ctx context.Context, table int) error {
+	if wait := time.Until(r.due); wait > 0 {
+		if err := sleep(ctx, min(wait, 100*time.Millisecond)); err != nil || time.Now().Before(r.due) {
+			return err
+		}
+	}
+	if p := r.way.Progress(table); p.Cursor == nil && p.Rows == 0 {
+		if err := r.index(ctx, table, dialect.Tx.Park); err != nil {
+			return err
+		}
+	}
+	limit := r.rows
+	if r.rate > 0 {
+		limit = min(limit, max(1, r.rate/10))
+	}
+	c, err := r.way.Copy(ctx, table, limit)
+	if err != nil {
+		return err
+	}
+	if r.rate > 0 {
+		r.due = time.Now().Add(time.Duration(float64(c.Rows) / float64(r.rate) * float64(time.Second)))
+	}
+	r.meter.copied(c.Rows)
+	if c.Rows >= int64(limit)/2 {
+		r.rows = adapt(limit, c.Took, r.Plan.Limits.Chunk)
+	}
+	return nil
+}
+
+// adapt makes the next chunk larger or smaller, so that it takes about budget.
+func adapt(rows int, took, budget time.Duration) int {
+	factor := float64(budget) / float64(max(took, time.Microsecond))
+	return min(mostChunk, max(leastChunk, int(float64(rows)*min(2, max(0.25, factor)))))
+}
+
+// index parks or makes the indexes of a table in a transaction of the side that follows.
+func (r *runner) index(ctx context.Context, table int, f indexing) error {
+	tx, err := r.way.To.Begin(ctx, r.way.To.Move)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	if err := f(tx, ctx, r.way.To.Move.Shapes[table]); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// unpark makes the indexes of one table that was copied; it reports whether there was one
+// to look at. Where they are there already it does nothing.
+func (r *runner) unpark(ctx context.Context) (bool, error) {
+	for table := range r.way.Tables() {
+		if r.unparked[table] {
+			continue
+		}
+		if r.way.To.Move.Role == dialect.Target {
+			if err := r.index(ctx, table, dialect.Tx.Unpark); err != nil {
+				return true, err
+			}
+		}
+		r.unparked[table] = true
+		return true, nil
+	}
+	return false, nil
+}
+
+// verify compares a few rows: those that have changed since they were compared, and, if
+// everything has to be, the next of a table. It reports whether there is more to compare.
+func (r *runner) verify(ctx context.Context) (bool, error) {
+	dirty, err := r.way.VerifyDirty(ctx, 200)
+	if err != nil {
+		return false, err
+	}
+	r.live.Dirty = max(dirty, 0)
+	for table := range r.way.Tables() {
+		if !r.pass(table) {
+			continue
+		}
+		v, err := r.way.Verify(ctx, table, r.rows)
+		if err != nil {
+			return false, err
+		}
+		r.meter.verified(v.Rows)
+		if v.Rows >= int64(r.rows)/2 && v.Took > 0 {
+			r.rows = adapt(r.rows, v.Took, r.Plan.Limits.Chunk)
+		}
+		return true, nil
+	}
+	r.live.Verified = true
+	return dirty > 0, nil
+}
+
+// pass reports whether a table has to be compared as a whole.
+func (r *runner) pass(table int) bool {
+	p := r.way.Progress(table)
+	switch {
+	case p.Passes == 0, p.Verified != nil:
+		return true
+	case r.o.Verify && p.Passes <= r.compared[table]:
+		return true
+	}
+	return time.Since(p.PassedAt) > r.Plan.Limits.Stale/2
+}
+
+type indexing = func(tx dialect.Tx, ctx context.Context, s *schema.Shape) error
+
+// room looks at the disks now and then: an application must never fail because of what
+// the engine writes.
+func (r *runner) room(ctx context.Context) error {
+	if time.Since(r.looked) < time.Second || r.Plan.Limits.Disk == 0 {
+		return nil
+	}
+	r.looked = time.Now()
+	for _, side := range []transfer.Side{r.From, r.To} {
+		u, err := side.Usage(ctx)
+		if err != nil {
+			return err
+		}
+		if u.Free < 0 || u.Free >= r.Plan.Limits.Disk {
+			continue
+		}
+		name := side.Info().Name
+		if side.Move.Role == dialect.Source && u.Free < r.Plan.Limits.Disk/4 {
+			return r.giveUp(ctx, u.Free)
+		}
+		r.looked = time.Time{} // look again before anything is written
+		return fmt.Errorf("the disk of %s has %s free, limits.disk keeps %s: %w", name, size(u.Free), size(r.Plan.Limits.Disk), dialect.ErrFull)
+	}
+	return nil
+}
+
+// giveUp takes the engine's triggers and log out of the source before the application's
+// own writes find the disk full.
+func (r *runner) giveUp(ctx context.Context, free int64) error {
+	state, err := r.From.State(ctx, r.Plan.Split)
+	if err != nil {
+		return err
+	}
+	if state.Record.Owner == dialect.Source {
+		if err := r.Abort(ctx); err != nil {
+			return err
+		}
+	}
+	return refusedDisk(r.Plan, free)
+}
+
+func refusedDisk(p *plan.Plan, free int64) error {
+	return fmt.Errorf("the source's disk has only %s free: split %s was aborted, so that the application can go on writing; make room and run it again", size(free), p.Split)
+}

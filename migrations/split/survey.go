@@ -1,0 +1,246 @@
+package split
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/plan"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+)
+
+// A Survey is what a plan means for the two databases as they are: what would be done,
+// and everything that stands against it.
+type Survey struct {
+	Schema  int           `json:"schema"` // of this form
+	Split   string        `json:"split"`
+	Next    []string      `json:"next_steps"`
+	Source  dialect.Info  `json:"source"`
+	Target  dialect.Info  `json:"target"`
+	Tables  []TableSurvey `json:"tables"`
+	Cut     []CutKey      `json:"cut_keys"`
+	Readers []string      `json:"readers"`    // views and triggers that still read or write the tables
+	Notes   []string      `json:"notes"`      // what to know, which stops nothing
+	Disk    int64         `json:"disk_bytes"` // needed on the target's disk, about
+	Refuse  []Refusal     `json:"refused"`    // why the plan cannot be carried out
+	Begun   bool          `json:"begun"`      // the move has begun: the engine's objects are there
+	from    []*schema.Shape
+	to      []*schema.Shape
+	source  *schema.Catalog
+}
+
+// A TableSurvey is one table of a survey.
+type TableSurvey struct {
+	Name     string   `json:"name"`
+	Key      []string `json:"key"`
+	Rows     int64    `json:"rows"`
+	Exact    bool     `json:"exact"` // the number of rows is no estimate
+	Bytes    int64    `json:"bytes"`
+	Columns  int      `json:"columns"`
+	Computed []string `json:"computed,omitempty"` // columns that the database computes
+	Uniques  int      `json:"uniques"`
+	Indexes  int      `json:"indexes"`
+	Sequence string   `json:"sequence,omitempty"` // the column whose values are generated
+	Triggers []string `json:"triggers,omitempty"` // the application's own
+	Made     bool     `json:"made"`               // the engine makes it in the target
+	Capture  string   `json:"capture"`            // what a write costs more
+}
+
+// A CutKey is a foreign key that the split cuts.
+type CutKey struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Declared string `json:"on_delete"` // by the plan; empty: it is not declared
+}
+
+// A Refusal is a reason why a plan cannot be carried out.
+type Refusal struct {
+	Table  string `json:"table,omitempty"`
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy"`
+}
+
+func (r Refusal) String() string {
+	text := r.Reason
+	if r.Table != "" {
+		text = "table " + r.Table + ": " + text
+	}
+	return text + "; " + r.Remedy
+}
+
+// Survey looks at both databases and changes nothing.
+func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
+	s := &Survey{Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info()}
+	source, err := e.Source.Catalog(ctx, e.Plan.TableNames())
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	target, err := e.Target.Catalog(ctx, e.Plan.TableNames())
+	if err != nil {
+		return nil, fmt.Errorf("target: %w", err)
+	}
+	state, err := e.Target.State(ctx, e.Plan.Split)
+	if err != nil {
+		return nil, fmt.Errorf("target: %w", err)
+	}
+	s.source, s.Begun = source, state.Move != ""
+	for _, name := range source.Missing {
+		s.refuse(name, "check the name; names are those of the source", "there is no such table in %s", s.Source.Name)
+	}
+	for _, t := range e.Plan.Tables {
+		if have := source.Table(t.Name); have != nil {
+			s.table(e, t, have, target.Table(t.Name))
+		} else if !slices.Contains(source.Missing, t.Name) {
+			s.refuse(t.Name, "write it as the source does", "the source spells this table's name in another way")
+		}
+	}
+	s.cut(e.Plan, source)
+	s.readers(source)
+	s.Notes = append(s.Notes, source.Notes...)
+	s.disk(ctx, e)
+	if len(s.Refuse) == 0 {
+		s.Next = []string{"strangler split run " + e.Name()}
+	}
+	return s, nil
+}
+
+func (s *Survey) refuse(table, remedy, format string, args ...any) {
+	s.Refuse = append(s.Refuse, Refusal{Table: table, Reason: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+// table surveys one table; there is nil if the target has none.
+func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
+	t := TableSurvey{
+		Name: have.Name, Key: have.Key, Rows: have.Rows, Exact: have.Rows <= 100_000, Bytes: have.Bytes, Columns: len(have.Columns),
+		Uniques: len(have.Uniques), Indexes: len(have.Indexes), Capture: cost(have),
+	}
+	for _, c := range have.Columns {
+		if c.Computed() {
+			t.Computed = append(t.Computed, c.Name)
+		}
+	}
+	for _, trigger := range have.Triggers {
+		t.Triggers = append(t.Triggers, trigger.Name)
+		if len(trigger.Others) > 0 {
+			s.Readers = append(s.Readers, fmt.Sprintf("trigger %s of table %s also uses %s: it stays with the source and is put away while the target owns the table",
+				trigger.Name, have.Name, strings.Join(trigger.Others, ", ")))
+		}
+	}
+	if have.Sequence != nil {
+		t.Sequence = have.Sequence.Column
+	}
+	s.obstacles(have.Name, have.Obstacles)
+	s.Disk += have.Bytes
+	switch {
+	case there == nil && e.Plan.CreateTarget && s.Source.Driver != s.Target.Driver:
+		s.refuse(have.Name, "make the table in the target by a migration of the service", "create_target makes tables only in a database of the same kind")
+	case there == nil && e.Plan.CreateTarget:
+		t.Made, there = true, have
+	case there == nil:
+		s.refuse(have.Name, "make it by a migration of the service, or write create_target: true", "there is no such table in %s", s.Target.Name)
+	default:
+		s.obstacles(have.Name, there.Obstacles)
+		if there.Rows > 0 && !s.Begun {
+			s.refuse(have.Name, "empty it, or take another database", "the target's table holds rows already")
+		}
+	}
+	s.Tables = append(s.Tables, t)
+	if there == nil || len(have.Key) == 0 {
+		return
+	}
+	from, to, obstacles := schema.Match(have, there, p.Columns)
+	if len(obstacles) == 0 {
+		if c, ok := e.Target.(dialect.Converter); ok && s.Source.Driver != s.Target.Driver {
+			_, obstacles = c.Convert(s.Source.Driver, from, to)
+		}
+	}
+	s.obstacles(have.Name, obstacles)
+	for name := range p.Columns {
+		if have.Column(name) == nil {
+			s.refuse(have.Name, "name a column of the source", "the plan renames column %s, which does not exist", name)
+		}
+	}
+	s.from, s.to = append(s.from, from), append(s.to, to)
+}
+
+func (s *Survey) obstacles(table string, obstacles []schema.Obstacle) {
+	for _, o := range obstacles {
+		r := Refusal{Table: table, Reason: o.Reason, Remedy: o.Remedy}
+		if !slices.Contains(s.Refuse, r) {
+			s.Refuse = append(s.Refuse, r)
+		}
+	}
+}
+
+// cost says how much capture adds to a write.
+func cost(t *schema.Table) string {
+	look := len(t.Uniques) + 1
+	return fmt.Sprintf("one row in the log a row written, and %d look-ups before an insert or a change of something unique", look)
+}
+
+// cut compares the foreign keys that the split cuts with those that the plan declares.
+func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
+	used := make([]bool, len(p.LooseKeys))
+	for _, fk := range c.Cut() {
+		key := CutKey{From: fk.From(), To: fk.To()}
+		for i, loose := range p.LooseKeys {
+			if strings.EqualFold(loose.From, key.From) && strings.EqualFold(loose.To, key.To) {
+				key.Declared, used[i] = loose.OnDelete, true
+			}
+		}
+		if key.Declared == "" {
+			s.refuse(fk.Table, fmt.Sprintf("write under loose_keys: - { from: %q, to: %q, on_delete: keep } (or delete, or nullify)", key.From, key.To),
+				"the split cuts the foreign key from %s to %s", key.From, key.To)
+		}
+		s.Cut = append(s.Cut, key)
+	}
+	for i, loose := range p.LooseKeys {
+		table, column, _ := strings.Cut(loose.From, ".")
+		switch t := c.Table(table); {
+		case used[i]:
+		case t == nil:
+			s.refuse(table, "take it out of the plan", "the plan declares the loose key from %s, but no such foreign key is cut", loose.From)
+		case !strings.Contains(column, ",") && t.Column(column) == nil:
+			s.refuse(table, "name a column of the table", "the plan declares a loose key from %s, which is no column", loose.From)
+		default: // a reference that the database was never told of
+			s.Cut = append(s.Cut, CutKey{From: loose.From, To: loose.To, Declared: loose.OnDelete})
+		}
+	}
+}
+
+// readers lists what goes on to use the tables in the source after the switch.
+func (s *Survey) readers(c *schema.Catalog) {
+	for _, v := range c.Views {
+		s.Readers = append(s.Readers, fmt.Sprintf("view %s reads %s: it goes on to show the source's copy, which is kept current until the split is completed", v.Name, strings.Join(v.Tables, ", ")))
+	}
+	for _, t := range c.Triggers {
+		s.Readers = append(s.Readers, fmt.Sprintf("trigger %s of table %s uses tables of the split: if it writes them, writes to %s will fail once the target owns them", t.Name, t.Table, t.Table))
+	}
+}
+
+// disk looks at the disks.
+func (s *Survey) disk(ctx context.Context, e *Engine) {
+	u, err := e.Target.Usage(ctx)
+	if err != nil || u.Free < 0 {
+		s.Notes = append(s.Notes, "how much room is left on the target's disk is not known")
+		return
+	}
+	if need := s.Disk + e.Plan.Limits.Disk; u.Free < need && !s.Begun {
+		s.refuse("", "make room, or lower limits.disk", "the target's disk has %s free, and about %s are needed", size(u.Free), size(need))
+	}
+}
+
+// size prints bytes for people.
+func size(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	f, i := float64(n), 0
+	for f >= 1024 && i < len(units)-1 {
+		f, i = f/1024, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", f, units[i])
+}
