@@ -2,6 +2,7 @@ package promote_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,16 +118,19 @@ func (s *site) Apply(ctx context.Context, m promote.Move) error {
 func (f *file) change(ctx context.Context, hash string, e audit.Entry) error {
 	defer f.changed()
 	return f.log.Change(ctx, func(string) ([]audit.Entry, error) {
-		if now, _ := f.read(); hash != "" && now.Hash != hash {
-			return nil, fmt.Errorf("%w: it is %s", promote.ErrStale, now.Hash)
-		}
-		done, err := config.Edit(f.path, config.EditOptions{}, func(d *config.Draft) error {
+		// The file itself says whether it is the expected one: what was read before may
+		// be older than a change that somebody made while we waited for the lock.
+		done, err := config.Edit(f.path, config.EditOptions{IfMatch: hash}, func(d *config.Draft) error {
 			to, err := config.ParseStage(e.To)
 			if err != nil {
 				return err
 			}
 			return d.SetStage("r", to)
 		})
+		var stale *config.StaleError
+		if errors.As(err, &stale) {
+			return nil, fmt.Errorf("%w: %w", promote.ErrStale, err)
+		}
 		if err != nil {
 			return nil, err
 		}
