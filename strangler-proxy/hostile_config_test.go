@@ -101,6 +101,60 @@ func TestTornWrites(t *testing.T) {
 		return fmt.Sprintf("monolith: %s\nservices: { s: \"%s\" }\nroutes:\n  a: { match: /a, to: s, stage: %s }\n  b: { match: /b, to: s, stage: live }\n", m.URL, s.URL, stage)
 	}
 	r := start(t, config("live"))
+	answering := map[string]string{"monolith": "monolith", "live": "s"}
+	rewrite := func(stage string, write func(config string) bool) (kept bool) {
+		kept = write(config(stage))
+		await(t, "the stage "+stage, func() bool { return r.do("GET", "/a", nil).saw.Server == answering[stage] })
+		return kept
+	}
+	now, next := "live", "monolith"
+	for done, tries := 0, 0; done < 2; tries++ {
+		if tries == 20 {
+			t.Skip("this machine is too busy to write six lines without a long pause")
+		}
+		before := r.status().Config.Version
+		var kept bool
+		strange := probing(r, func() { kept = rewrite(next, r.writeSlowly) })
+		if !kept { // what nobody promises needs no second look
+			rewrite(now, func(config string) bool { r.write(config); return true })
+			continue
+		}
+		if strange != "" {
+			t.Errorf("while it was written: %s", strange)
+		}
+		if v := r.status().Config.Version; v != before+1 {
+			t.Errorf("one change led from configuration %d to %d", before, v)
+		}
+		now, next = next, now
+		done++
+	}
+}
+
+// writeSlowly empties the file and writes it a line at a time, as an editor on a slow
+// disk does. It reports whether it was as quick as the proxy can expect: on a busy
+// machine the pauses become longer than that.
+func (r *rig) writeSlowly(config string) (kept bool) {
+	begin := time.Now()
+	f, err := os.Create(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	kept = true
+	for line := range strings.Lines(header + config) {
+		before := time.Now()
+		if _, err := f.WriteString(line); err != nil {
+			r.t.Fatal(err)
+		}
+		time.Sleep(60 * time.Millisecond) // longer than a whole file has to stay as it is
+		kept = kept && time.Since(before) < 250*time.Millisecond
+	}
+	return kept && time.Since(begin) < time.Second
+}
+
+// probing asks for what no change concerns as long as do lasts, and says what was
+// strange.
+func probing(r *rig, do func()) (strange string) {
 	stop := make(chan struct{})
 	var prober sync.WaitGroup
 	prober.Go(func() {
@@ -111,29 +165,15 @@ func TestTornWrites(t *testing.T) {
 			default:
 			}
 			if got, err := r.try("GET", "/b", nil); err != nil || got.saw.Server != "s" {
-				t.Errorf("in between, %q answered (%v)", got.saw.Server, err)
+				strange = fmt.Sprintf("%q answered (%v)", got.saw.Server, err)
 				return
 			}
 		}
 	})
-	for _, stage := range []string{"monolith", "live"} {
-		f, err := os.Create(r.path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(header + config(stage)) {
-			_, _ = f.WriteString(line)
-			time.Sleep(100 * time.Millisecond) // the writer is slow; nothing waits for it
-		}
-		f.Close()
-		want := map[string]string{"monolith": "monolith", "live": "s"}[stage]
-		await(t, "the new stage", func() bool { return r.do("GET", "/a", nil).saw.Server == want })
-	}
+	do()
 	close(stop)
 	prober.Wait()
-	if v := r.status().Config.Version; v != 3 {
-		t.Errorf("two changes made configuration %d", v)
-	}
+	return strange
 }
 
 // Ten thousand routes, four lines each, are accepted and found.

@@ -79,15 +79,16 @@ func (w *watcher) run(ctx context.Context) {
 // settled waits until the file stays as it is and returns its fingerprint. It does not
 // wait for an endless writer.
 func (w *watcher) settled(ctx context.Context, now string) string {
-	limit := time.Now().Add(settleLimit)
 	changed := time.Now()
+	limit := changed.Add(settleLimit)
 	for time.Now().Before(limit) && sleep(ctx, settle) {
-		before := now
+		// Before the look, so that a moment at which nobody looked counts for nothing.
+		looked, before := time.Now(), now
 		if now = w.fingerprint(); now != before {
 			changed = time.Now()
 			continue
 		}
-		if time.Since(changed) >= settleTorn || !w.torn() {
+		if looked.Sub(changed) >= settleTorn || !w.torn() {
 			break
 		}
 	}
