@@ -386,3 +386,41 @@ func TestWritesSurviveEndedConnections(t *testing.T) {
 		t.Errorf("the service saw %d requests, want 150", n)
 	}
 }
+
+// A service that breaks off over connections that were kept may have closed them just
+// then, so that a request that only reads is sent once more. If it does so each time,
+// that is bounded as retries are, and seen in the log.
+func TestKeptConnectionsThatEndAreBounded(t *testing.T) {
+	t.Parallel()
+	m := newEcho(t, "monolith")
+	var sent atomic.Int64
+	s := newRaw(t, func(conn net.Conn, in *bufio.Reader, _ string) {
+		sent.Add(1)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		if _, err := readHead(in); err == nil {
+			sent.Add(1)
+			_ = conn.(*net.TCPConn).SetLinger(0)
+		}
+	})
+	r := start(t, fmt.Sprintf("monolith: %s\nservices: { s: { url: %s, breaker: off } }\nroutes:\n  r: { match: /s/**, to: s, stage: live, shadow: off }\n", m.URL, s.url()))
+	served(t, r.do("GET", "/s/warm", nil), 200, "s", "")
+	before := sent.Load()
+	served(t, r.do("GET", "/s/x", nil), 200, "s", "")
+	if n := sent.Load() - before; n != 2 {
+		t.Errorf("the service got the request %d times, want twice", n)
+	}
+	await(t, "the log", func() bool { return strings.Contains(r.log.String(), `"retries":1,`) })
+	const requests = 100
+	before = sent.Load()
+	for range requests {
+		if got := r.do("GET", "/s/x", nil); got.StatusCode != 200 {
+			t.Fatal(got.Status)
+		}
+	}
+	if n := sent.Load() - before; n > requests*12/10+3 {
+		t.Errorf("%d requests were %d to the service, want at most 1.2 times as many and 3", requests, n)
+	}
+	if m.hits.Load() == 0 {
+		t.Error("the monolith never stood in, so the budget had nothing to do")
+	}
+}

@@ -29,7 +29,7 @@ const retryDoc = "A request that only reads (GET, HEAD, OPTIONS) may be tried ag
 
 // The sections of both places are constants in all but name.
 var (
-	retrySection      = Section{"defaults.retry", retryDoc + "A request that one instance did not take, so that nothing was sent, is passed on to the next one whatever its method and whatever stands here; the log counts that as a retry, the budget does not.", retryKeys("0", "`[connect, reset]`", "20%")}
+	retrySection      = Section{"defaults.retry", retryDoc + "A request that one instance did not take, so that nothing was sent, is passed on to the next one whatever its method and whatever stands here; the log counts that as a retry, the budget does not. One that only reads and was sent over a kept connection, which then ended without a word, is sent once more over a new one, also without any of this: mostly the service had closed it at that moment. Log and budget count that as a retry.", retryKeys("0", "`[connect, reset]`", "20%")}
 	routeRetrySection = Section{"routes.NAME.retry", retryDoc + "What is not said here is as in `defaults.retry`.", retryKeys("`defaults.retry`", "`defaults.retry`", "`defaults.retry`")}
 )
 

@@ -19,7 +19,18 @@ type asking struct {
 	hold    int64
 	policy  *config.Fallback
 	retry   *config.Retry // nil: none
+	renews  renewals
 }
+
+// renewals say whether a request that was sent over a kept connection, which then ended
+// without a word, is sent over a new one.
+type renewals int
+
+const (
+	renewsNone    renewals = iota
+	renewsBounded          // as the budget of retries allows
+	renewsAll
+)
 
 // A choice goes through the instances of a target.
 type choice struct {
@@ -61,7 +72,7 @@ func (c *Call) ask(q asking) answer {
 	s := choice{target: q.target}
 	s.begin()
 	c.spent = 0
-	if q.retry != nil {
+	if q.renews == renewsBounded {
 		q.target.Retries.Asked()
 	}
 	for retries := 0; ; {
@@ -104,13 +115,23 @@ func (c *Call) judge(q asking, instance *balance.Instance, a answer) {
 // limitStale is how many ended connections one request may come to; each is dropped.
 const limitStale = 16
 
-// askOne asks one instance. Kept connections that had ended say nothing about it: it
-// is tried again.
+// askOne asks one instance. Kept connections that had ended before anything was sent
+// say nothing about it: it is tried again.
 func (c *Call) askOne(q asking, o *origin.Origin) answer {
+	a := attempt{origin: o, hold: q.hold}
 	for stale := 0; ; stale++ {
-		result := c.traced(q, attempt{origin: o, timeout: c.tryTime(q), hold: q.hold})
-		if result.failure == nil || !result.failure.Stale || stale == limitStale || !c.body.again() || c.cause() != nil {
+		a.timeout = c.tryTime(q)
+		result := c.traced(q, a)
+		f := result.failure
+		if f == nil || !f.Stale || stale == limitStale || !c.body.again() || c.cause() != nil {
 			return result
+		}
+		if f.Sent {
+			if !c.mayRenew(q) {
+				return result
+			}
+			a.fresh = true
+			c.Exchange.Retries++
 		}
 	}
 }

@@ -26,6 +26,7 @@ type attempt struct {
 	origin  *origin.Origin
 	timeout time.Duration // until the response begins; 0 means none
 	hold    int64         // up to this size the response is read before it counts
+	fresh   bool          // over no connection that was kept
 }
 
 // limitInterim is how many interim responses may come before the final one.
@@ -68,8 +69,10 @@ func (c *Call) try(a attempt) answer {
 
 // connect takes a kept connection or dials.
 func (c *Call) connect(a attempt) (*origin.Conn, error) {
-	if conn := a.origin.Kept(); conn != nil {
-		return conn, nil
+	if !a.fresh {
+		if conn := a.origin.Kept(); conn != nil {
+			return conn, nil
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

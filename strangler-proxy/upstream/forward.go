@@ -45,7 +45,7 @@ func (f *Forwarder) Forward(c *Call) error {
 
 func (c *Call) ofMonolith() asking {
 	plan := &c.Exchange.Plan
-	return asking{target: plan.Monolith, timeout: plan.Monolith.Timeout, policy: plan.Fallback}
+	return asking{target: plan.Monolith, timeout: plan.Monolith.Timeout, policy: plan.Fallback, renews: renewsAll}
 }
 
 // inTime ends the time that a response has to begin, and drops one that came too late.

@@ -31,7 +31,7 @@ func (c *Call) guarded() answer {
 	}
 	q := asking{target: plan.Service, timeout: plan.Waits.Timeout, try: plan.Waits.Try, hold: c.holdLimit(), policy: plan.Fallback}
 	if state == breaker.Closed {
-		q.retry = plan.Retry // one that tries a doubtful service tries it once
+		q.retry, q.renews = plan.Retry, renewsBounded // one that tries a doubtful service tries it once
 	}
 	a := c.ask(q)
 	switch c.verdict(plan.Fallback, a) {

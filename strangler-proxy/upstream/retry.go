@@ -27,6 +27,27 @@ func (c *Call) mayRetry(q asking, a answer, retries int) bool {
 	return true
 }
 
+// mayRenew reports whether a request is sent over a new connection because the kept one
+// ended without a word. Such an end mostly has nothing to do with the request, but a
+// service that breaks off whatever it gets looks the same, so that it is a retry.
+func (c *Call) mayRenew(q asking) bool {
+	if q.renews == renewsNone || !c.timeLeft(q) {
+		return false
+	}
+	if q.renews == renewsAll || q.target.Retries.Take(budgetOf(q.retry)) {
+		return true
+	}
+	c.Exchange.NoRetry = true
+	return false
+}
+
+func budgetOf(r *config.Retry) int {
+	if r == nil {
+		return config.DefaultRetryBudget
+	}
+	return r.Budget
+}
+
 func (c *Call) worthRetry(on *config.Causes, a answer) bool {
 	f := a.failure
 	switch {
