@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/accesslog"
+	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
@@ -29,8 +30,9 @@ type front struct {
 	access    *accesslog.Log
 	tracer    *trace.Tracer // nil: none
 	lastRound atomic.Bool   // each response ends its connection
-	open      atomic.Int64  // requests being served
-	conns     atomic.Int64  // connections of clients, upgraded ones not counted
+	tokens    *atomic.Pointer[admin.Tokens]
+	open      atomic.Int64 // requests being served
+	conns     atomic.Int64 // connections of clients, upgraded ones not counted
 }
 
 // A refusal answers a request that is never forwarded.

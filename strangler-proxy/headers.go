@@ -46,15 +46,18 @@ func appendForwarded(dst []byte, o *forwarded.Origin, x *exchange.Exchange) []by
 	return dst
 }
 
-// appendMarks appends the lines that say on a response who made it.
+// appendMarks appends the lines that the proxy adds to a response: its id for everybody,
+// and for those who may know it, who made it.
 func appendMarks(dst []byte, secure bool, x *exchange.Exchange) []byte {
-	dst = http1.AppendField(dst, "X-Strangler-Served-By", x.ServedBy)
-	dst = http1.AppendField(dst, "X-Strangler-Route", x.Decision.Name())
+	if x.Marked {
+		dst = http1.AppendField(dst, "X-Strangler-Served-By", x.ServedBy)
+		dst = http1.AppendField(dst, "X-Strangler-Route", x.Decision.Name())
+	}
 	dst = http1.AppendField(dst, "X-Request-Id", x.ID)
 	if key := x.Decision.NewKey; key != "" {
 		dst = appendKeyCookie(dst, key, secure)
 	}
-	if x.Fallback != "" {
+	if x.Marked && x.Fallback != "" {
 		dst = http1.AppendField(dst, "X-Strangler-Fallback", x.Fallback)
 	}
 	return dst

@@ -69,6 +69,7 @@ func (c *http1Conn) gatherAll(want int) error {
 		return fmt.Errorf("the head is not there any more: %w", err)
 	}
 	name(&c.x, &c.req)
+	c.front.showsToken(&c.req) // takes it away anew
 	if unsafe.StringData(c.x.ID) != &c.id[0] {
 		c.x.ID = requestID(&c.req, &c.id)
 	}

@@ -33,6 +33,7 @@ func (c *http1Conn) respond() (whole bool) {
 	f := c.front
 	from := originOf(c.current, &c.peer, &c.x, &c.req)
 	c.x.Client = from.Client
+	f.mark(c.current, &c.x, &c.req, &c.peer)
 	refused := f.decide(c.current, &c.x, &c.req)
 	var err error
 	if refused == nil {

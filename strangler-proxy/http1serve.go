@@ -188,6 +188,7 @@ func (c *http1Conn) refuseHead(err error) {
 func (c *http1Conn) sayOnce(status int, message string) {
 	c.x = exchange.Exchange{Start: time.Now(), Status: status, ServedBy: "proxy", ID: requestID(&http1.Request{}, &c.id), ConfigVersion: c.front.current.Load().version}
 	c.x.Failure = "bad_request"
+	c.front.markUnread(c.front.current.Load(), &c.x, &c.peer)
 	a := ownAnswer{status: status, text: message + "\n"}
 	c.marks = append(appendMarks(c.marks[:0], c.peer.TLS, &c.x), "Connection: close\r\n"...)
 	c.out = a.append(c.out[:0], 1, c.marks, false)

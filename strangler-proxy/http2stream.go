@@ -109,6 +109,7 @@ func (s *http2Stream) respond() {
 	peer := forwarded.PeerOf(s.request.RemoteAddr, s.request.TLS != nil)
 	from := originOf(s.current, &peer, &s.x, &s.req)
 	s.x.Client = from.Client
+	f.mark(s.current, &s.x, &s.req, &peer)
 	refused := f.decide(s.current, &s.x, &s.req)
 	var err error
 	if refused == nil {

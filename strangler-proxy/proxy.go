@@ -127,7 +127,7 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.copies = shadow.New(&copyNoter{&upstream.Copier{Find: p.side}, p.learned.journal}, shadow.Options{Log: opts.Log})
 	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
 	p.front = &front{
-		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, holds: p.splitting.holds,
+		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, holds: p.splitting.holds, tokens: &p.tokens,
 	}
 	p.metrics.registry.MustRegister(newConditions(&p.current), newDiscoveryMetrics(p.learned, &p.current), hold.NewCollector(p.splitting.holds), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",

@@ -115,6 +115,12 @@ func parseTokens(path string, text []byte) ([]tokenEntry, error) {
 	return all, nil
 }
 
+// Knows reports whether a secret is one of the tokens. Without any, none is.
+func (t Tokens) Knows(secret string) bool {
+	_, ok := t.owner(secret)
+	return ok
+}
+
 // owner returns the name that belongs to a secret. How long it takes says nothing about
 // the secret.
 func (t Tokens) owner(secret string) (name string, ok bool) {

@@ -168,7 +168,7 @@ func effective(cfg *config.Config) map[string]any {
 	}
 	return addSteering(map[string]any{
 		"schema": 1, "version": 1, "listen": cfg.Listen,
-		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
+		"tls": tlsValue(cfg), "h2c": cfg.Front.H2C, "marks": cfg.Marks.Text(), "limits": limitsValue(cfg.Front.Limits), "trusted_proxies": trustedTexts(cfg),
 		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"discovery": discoveryValue(cfg), "log": logValue(cfg), "tracing": tracingValue(cfg), "services": services,
 		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),

@@ -19,7 +19,7 @@ func frontYAML(cfg *config.Config) string {
 		fmt.Fprintf(&b, "  - { cert: %q, key: %q, min: %q }\n", p.Cert, p.Key, versionText(p))
 	}
 	l := cfg.Front.Limits
-	fmt.Fprintf(&b, "h2c: %t\n", cfg.Front.H2C)
+	fmt.Fprintf(&b, "h2c: %t\nmarks: %s\n", cfg.Front.H2C, cfg.Marks.Text())
 	fmt.Fprintf(&b, "limits: { header: %s, url: %s, body: %s, connections: %d, streams: %d, header_timeout: %s, idle_timeout: %s, stall_timeout: %s }\n",
 		config.SizeText(int64(l.Header)), config.SizeText(int64(l.URL)), config.SizeText(l.Body), l.Connections, l.Streams, l.HeaderTimeout, l.IdleTimeout, l.StallTimeout)
 	if trusted := trustedTexts(cfg); len(trusted) > 0 {

@@ -53,6 +53,9 @@ func (c *checker) config(root *yamldoc.Node) *Config {
 	if n := top["audit"]; n != nil {
 		c.audit(n, cfg)
 	}
+	if n := top["marks"]; n != nil {
+		cfg.Marks = c.marks(n)
+	}
 	if n := top["panic"]; n != nil {
 		cfg.Panic = c.panic(n)
 	}

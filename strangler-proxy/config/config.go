@@ -43,6 +43,7 @@ type Config struct {
 	Tokens   string          // the file with the tokens that the admin address asks for; empty: none
 	Front    listen.Settings // how clients connect
 	Trusted  forwarded.Trust // the proxies in front of this one
+	Marks    Marks           // who is told who answered
 	Panic    string          // why every route is on the monolith for now; empty: none is because of it
 	Monolith Upstream
 	Services []Upstream // in file order

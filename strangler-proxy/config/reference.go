@@ -172,8 +172,14 @@ only the names are kept. The numbers begin anew when the route's ` + "`match`, `
 | ` + "`X-Request-Id`" + ` | the client's, if it has at most 64 letters, digits, ` + "`-`, `_`, `.`" + `; else a new one | the same |
 | ` + "`X-Strangler-Served-By`" + ` | | ` + "`monolith`, the service's name, or `proxy`" + ` when nobody could answer |
 | ` + "`X-Strangler-Route`" + ` | | the route's name or ` + "`default`" + ` |
+| ` + "`X-Strangler-Token`" + ` | never | |
 | ` + "`X-Strangler-Force`" + ` | never, nor the cookie ` + "`strangler_force`" + ` | |
 | ` + "`X-Strangler-Fallback`" + ` | | why the monolith answered in place of the service |
+
+` + "`X-Strangler-Served-By`, `-Route` and `-Fallback`" + ` tell the public how far a migration is, so they go only to whom ` + "`marks`" + ` allows. With ` + "`auto`" + ` that is
+whoever the admin address would let in. If it has an ` + "`admin.token_file`" + `, that is who shows one of its tokens, as ` + "`X-Strangler-Token: TOKEN`" + ` or ` + "`Authorization: Bearer TOKEN`" + `;
+neither reaches an application. Else it is who asks from this machine, not through a proxy on it that ` + "`trusted_proxies`" + ` does not name.
+What an application says under these names is dropped always.
 
 Hop-by-hop headers end at the proxy, both ways. The only protocol a connection may switch to is WebSocket.
 

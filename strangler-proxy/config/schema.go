@@ -103,7 +103,7 @@ func oneSchema(word, path string) map[string]any {
 		return map[string]any{"const": 1}
 	case "number", "boolean":
 		return map[string]any{"type": word}
-	case "none", "live":
+	case "none", "live", "auto":
 		return map[string]any{"type": "string", "pattern": `^` + word + `$|\$\{`}
 	case "share", "limit":
 		return map[string]any{"type": []any{"string", "number"}}

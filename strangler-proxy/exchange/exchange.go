@@ -27,6 +27,7 @@ type Exchange struct {
 	Client        netip.Addr // who asks, as far as trusted proxies vouch for it
 	ConfigVersion uint64
 
+	Marked   bool // the client is told who answered
 	Decision route.Decision
 	Plan     Plan
 
