@@ -82,33 +82,6 @@ func counters(c *routeCounters) admin.Counters {
 	}
 }
 
-// next names the sensible commands in this state.
-func next(st admin.Status, cfg *config.Config) []string {
-	steps := []string{}
-	if st.Config.State == "rejected" {
-		return append(steps, "strangler config check --config "+st.Config.Path)
-	}
-	if st.Panic != "" {
-		return append(steps, "strangler route panic --end --config "+st.Config.Path)
-	}
-	for _, r := range st.Routes {
-		switch {
-		case r.Automation != nil && (r.Automation.Frozen != "" || r.Automation.Problem != ""):
-			steps = append(steps, fmt.Sprintf("strangler route show %s --config %s", r.Name, st.Config.Path))
-		case r.Copies != nil && r.Copies.Mismatched > 0:
-			steps = append(steps, fmt.Sprintf("strangler route mismatches %s --config %s", r.Name, st.Config.Path))
-		case r.Fallbacks > 0 && r.Stage == "live":
-			steps = append(steps, fmt.Sprintf("strangler route set %s monolith --config %s", cfg.Mover(cfg.Route(r.Name)), st.Config.Path))
-		case r.Stage == "monolith" && r.To != "":
-			steps = append(steps, fmt.Sprintf("strangler route set %s %s --config %s", cfg.Mover(cfg.Route(r.Name)), cfg.Forward(cfg.Route(r.Name)), st.Config.Path))
-		}
-		if len(steps) == 3 {
-			break
-		}
-	}
-	return steps
-}
-
 // sameRoute reports whether two routes say the same, wherever they stand in the file.
 func sameRoute(a, b config.Route) bool {
 	a.Line, b.Line = 0, 0

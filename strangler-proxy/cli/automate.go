@@ -51,7 +51,7 @@ func (t *tool) routeNote(n note) *cobra.Command {
 		Use: n.action + " NAME", Short: n.short, Long: n.long, Args: exactly("NAME"), ValidArgsFunction: t.completeAutomated,
 		RunE: func(cmd *cobra.Command, args []string) error { return t.note(cmd, n, args[0], f) },
 	}
-	f.add(cmd)
+	f.add(t, cmd)
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -142,8 +141,5 @@ func (t *tool) ask(cmd *cobra.Command, address, path string, answer any) error {
 	if address == "" {
 		address = t.adminAddress()
 	}
-	if err := call(cmd.Context(), http.MethodGet, address, path, answer); err != nil {
-		return program.Fail(program.Unreachable, "start it with "+t.command("proxy")+", or name its admin address with --admin", "no proxy answers at %s: %w", address, err)
-	}
-	return nil
+	return t.get(cmd.Context(), address, path, answer)
 }

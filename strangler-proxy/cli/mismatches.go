@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -41,8 +40,8 @@ func (t *tool) routeMismatches() *cobra.Command {
 			}
 			var page admin.MismatchPage
 			path := "/routes/" + url.PathEscape(args[0]) + "/mismatches?limit=" + strconv.Itoa(limit)
-			if err := call(cmd.Context(), http.MethodGet, address, path, &page); err != nil {
-				return program.Fail(program.Unreachable, "start the proxy with "+t.command("proxy")+", or name its admin address with --admin", "the proxy at %s: %w", address, err)
+			if err := t.get(cmd.Context(), address, path, &page); err != nil {
+				return err
 			}
 			if t.json() {
 				return printJSON(cmd, page)

@@ -27,6 +27,7 @@ type tool struct {
 	config    string // --config
 	output    string // --output
 	tokenFile string // --token-file
+	admin     string // --admin of a command that changes the file
 	lookup    func(string) (string, bool)
 }
 

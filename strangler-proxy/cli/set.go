@@ -39,12 +39,14 @@ func (t *tool) routeSet() *cobra.Command {
 				return err
 			}
 			o := t.order(f)
-			o.Evidence = t.evidence(cmd.Context())
+			var unheard error
+			o.Evidence = t.evidence(cmd.Context(), &unheard)
 			r, err := t.file().Set(cmd.Context(), moves, o)
+			err = blind(err, unheard)
 			return t.printSteered(cmd, f, r, err, t.undo, func(dry string) { t.printChanges(cmd, dry, r) })
 		},
 	}
-	f.addForce(cmd)
+	f.addForce(t, cmd)
 	return cmd
 }
 

@@ -42,9 +42,40 @@ func call(ctx context.Context, method, address, path string, answer any) error {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusUnprocessableEntity {
-		return fmt.Errorf("%s %s answered %s: %s", method, path, res.Status, complaint(res.Body))
+		return &answeredError{res.StatusCode, fmt.Sprintf("%s %s answered %s: %s", method, path, res.Status, complaint(res.Body))}
 	}
 	return json.NewDecoder(res.Body).Decode(answer)
+}
+
+// An answeredError says that somebody answers at an admin address, but not what was
+// asked for.
+type answeredError struct {
+	status int
+	text   string
+}
+
+func (e *answeredError) Error() string { return e.text }
+
+// unheard says why the proxy at an address told nothing, and what to do.
+func (t *tool) unheard(address string, err error) error {
+	var answered *answeredError
+	switch {
+	case program.Code(err) == program.Usage: // it was not even asked
+		return err
+	case errors.As(err, &answered) && answered.status == http.StatusUnauthorized:
+		return program.Fail(program.Unreachable, "give its token with --token-file or STRANGLER_TOKEN", "the proxy at %s asks for a token: %w", address, err)
+	case errors.As(err, &answered):
+		return program.Fail(program.Unreachable, "see whether "+address+" is the proxy's admin address", "who answers at %s does not say: %w", address, err)
+	}
+	return program.Fail(program.Unreachable, "start it with "+t.command("proxy")+", or name its admin address with --admin", "no proxy answers at %s: %w", address, err)
+}
+
+// get asks the admin address of a running proxy for a page.
+func (t *tool) get(ctx context.Context, address, path string, answer any) error {
+	if err := call(ctx, http.MethodGet, address, path, answer); err != nil {
+		return t.unheard(address, err)
+	}
+	return nil
 }
 
 // complaint is what an answer says is wrong.
@@ -65,6 +96,9 @@ func complaint(body io.Reader) string {
 // adminAddress is the address of the proxy that follows the configuration file.
 // A file that is bad elsewhere still says it.
 func (t *tool) adminAddress() string {
+	if t.admin != "" {
+		return t.admin
+	}
 	source, err := yamldoc.ReadFile(t.config)
 	if err != nil {
 		return config.DefaultAdmin

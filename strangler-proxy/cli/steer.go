@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os/user"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -22,14 +23,15 @@ type steerFlags struct {
 	reason             string
 }
 
-func (f *steerFlags) add(cmd *cobra.Command) {
+func (f *steerFlags) add(t *tool, cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.admin, "admin", "", "the proxy's admin address, instead of the one in the configuration")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show the change without making it")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "accepted for scripts; this command never asks")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the audit log")
 }
 
-func (f *steerFlags) addForce(cmd *cobra.Command) {
-	f.add(cmd)
+func (f *steerFlags) addForce(t *tool, cmd *cobra.Command) {
+	f.add(t, cmd)
 	cmd.Flags().BoolVar(&f.force, "force", false, "overrule the guard; needs --reason")
 }
 
@@ -157,13 +159,22 @@ func (t *tool) printChanges(cmd *cobra.Command, dry string, r *steer.Result) {
 }
 
 // evidence is what the running proxy knows about the routes' copies. Without a proxy
-// there is none.
-func (t *tool) evidence(ctx context.Context) func(name string) route.Evidence {
+// there is none, which unheard then says.
+func (t *tool) evidence(ctx context.Context, unheard *error) func(name string) route.Evidence {
 	status := sync.OnceValue(func() (st admin.Status) {
-		_ = call(ctx, http.MethodGet, t.adminAddress(), "/status", &st)
+		*unheard = t.get(ctx, t.adminAddress(), "/status", &st)
 		return st
 	})
 	return func(name string) route.Evidence { return status().Evidence(name) }
+}
+
+// blind adds to what the guard objects that nobody could be asked for the evidence.
+func blind(err, unheard error) error {
+	var refused *steer.RefusedError
+	if unheard == nil || !errors.As(err, &refused) || !slices.ContainsFunc(refused.Objections, func(o route.Objection) bool { return o.Rule == route.RuleEvidence }) {
+		return err
+	}
+	return fmt.Errorf("%w; nothing is known of copies because %w", err, unheard)
 }
 
 func (t *tool) routeRollback() *cobra.Command {
@@ -183,32 +194,40 @@ func (t *tool) routeRollback() *cobra.Command {
 			return t.printSteered(cmd, f, r, err, t.undo, func(dry string) { t.printChanges(cmd, dry, r) })
 		},
 	}
-	f.addForce(cmd)
+	f.addForce(t, cmd)
 	return cmd
 }
 
-// undo is the command that moves routes back which came from one stage.
+// undo is the command that moves routes back, or several joined by && if they came from
+// different stages.
 func (t *tool) undo(r *steer.Result) string {
+	var froms []route.Stage
+	for _, c := range r.Changes {
+		if c.Changed() && !slices.Contains(froms, c.From) {
+			froms = append(froms, c.From)
+		}
+	}
+	commands := make([]string, len(froms))
+	for i, from := range froms {
+		commands[i] = t.undoTo(from, r)
+	}
+	return strings.Join(commands, " && ")
+}
+
+// undoTo moves those back that came from one stage.
+func (t *tool) undoTo(from route.Stage, r *steer.Result) string {
 	words := []string{"route", "set"}
-	var back config.Change
 	objections := 0
 	for _, c := range r.Changes {
-		if !c.Changed() {
+		if !c.Changed() || c.From != from {
 			continue
 		}
-		if back.Name != "" && c.From != back.From {
-			return ""
-		}
-		back = c
 		words = append(words, c.Name)
 		for _, name := range c.Routes {
 			objections += len(r.After.Objections(r.After.Route(name), c.From, route.Evidence{}))
 		}
 	}
-	if back.Name == "" {
-		return ""
-	}
-	words = append(words, back.From.String())
+	words = append(words, from.String())
 	if objections > 0 {
 		words = append(words, "--force", "--reason", "undo")
 	}
@@ -238,7 +257,7 @@ func (t *tool) routePanic() *cobra.Command {
 			return t.printSteered(cmd, f, r, err, back, func(dry string) { t.printPanic(cmd, dry, r, end) })
 		},
 	}
-	f.add(cmd)
+	f.add(t, cmd)
 	cmd.Flags().BoolVar(&end, "end", false, "let every route go back to its stage")
 	return cmd
 }

@@ -79,7 +79,7 @@ func (t *tool) wait(ctx context.Context, address, name string, to route.Stage) e
 				last = program.Fail(program.Differs, "", "%s is at %s, not at %s", name, now, to)
 			}
 		case ctx.Err() == nil:
-			last = program.Fail(program.Unreachable, "start one with "+t.command("proxy"), "no proxy answers at %s: %w", address, err)
+			last = t.unheard(address, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -81,10 +81,8 @@ func (w *watch) draw(st admin.Status, failed error) error {
 	var page bytes.Buffer
 	fmt.Fprintf(&page, "%s   every %s, Ctrl-C ends\n\n", time.Now().Format(time.TimeOnly), w.interval)
 	if failed != nil {
-		fmt.Fprintf(&page, "no proxy answers at %s: %v\n", w.address, failed)
-		if st = w.last; w.lastAt.IsZero() {
-			fmt.Fprintln(&page, "start it with "+w.tool.command("proxy"))
-		} else {
+		fmt.Fprintln(&page, w.silence(failed))
+		if st = w.last; !w.lastAt.IsZero() {
 			fmt.Fprintf(&page, "as it was %s ago:\n\n", time.Since(w.lastAt).Round(time.Second))
 		}
 	}
@@ -101,6 +99,9 @@ func (w *watch) draw(st admin.Status, failed error) error {
 	return err
 }
 
+// silence says why the proxy tells nothing, and what to do.
+func (w *watch) silence(failed error) string { return w.tool.unheard(w.address, failed).Error() }
+
 // line writes one line, or none while the proxy stays away.
 func (w *watch) line(st admin.Status, failed error) error {
 	out, now := w.cmd.OutOrStdout(), time.Now()
@@ -109,7 +110,7 @@ func (w *watch) line(st admin.Status, failed error) error {
 			return nil
 		}
 		w.gone = true
-		_, err := fmt.Fprintf(out, "%s no proxy answers at %s: %v\n", now.Format(time.TimeOnly), w.address, failed)
+		_, err := fmt.Fprintf(out, "%s %s\n", now.Format(time.TimeOnly), w.silence(failed))
 		return err
 	}
 	w.gone = false
@@ -135,7 +136,7 @@ func (w *watch) line(st admin.Status, failed error) error {
 func (w *watch) data(st admin.Status, failed error) error {
 	if failed != nil {
 		if !w.gone {
-			fmt.Fprintf(w.cmd.ErrOrStderr(), "no proxy answers at %s: %v\n", w.address, failed)
+			fmt.Fprintln(w.cmd.ErrOrStderr(), w.silence(failed))
 		}
 		w.gone = true
 		return nil
