@@ -115,6 +115,36 @@ func TestH2C(t *testing.T) {
 	}
 }
 
+// A head that is refused is in the log, whatever the protocol that it came by.
+func TestRefusedHeadsAreLogged(t *testing.T) {
+	t.Parallel()
+	m := newEcho(t, "monolith")
+	r := start(t, "monolith: "+m.URL+"\nh2c: true\nlimits: { url: 1KiB }\n")
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	tr := &http.Transport{Protocols: &protocols}
+	defer tr.CloseIdleConnections()
+	res, err := (&http.Client{Transport: tr, Timeout: 10 * time.Second}).Get(r.url("/" + strings.Repeat("x", 2000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := replyOf(t, res); got.StatusCode != 414 || got.Header.Get("X-Request-Id") == "" || got.Header.Get("X-Strangler-Served-By") != "proxy" {
+		t.Errorf("%s %v", got.Status, got.Header)
+	}
+	if got := r.do("GET", "/"+strings.Repeat("y", 2000), nil); got.StatusCode != 414 {
+		t.Errorf("HTTP/1.1: %s", got.Status)
+	}
+	await(t, "both lines of the log", func() bool {
+		lines := 0
+		for line := range strings.Lines(r.log.String()) {
+			if strings.Contains(line, `"status":414`) && strings.Contains(line, `"client":"127.0.0.1"`) && strings.Contains(line, `"failure":"bad_request"`) {
+				lines++
+			}
+		}
+		return lines == 2
+	})
+}
+
 // The proxies in front of this one are believed, and nobody else.
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
@@ -96,6 +97,16 @@ func (f *front) refused(x *exchange.Exchange, r *refusal) {
 	x.Failure = r.reason
 }
 
+// unread begins an exchange whose head is no request.
+func (f *front) unread(x *exchange.Exchange, room *[36]byte, peer *forwarded.Peer) {
+	s := f.current.Load()
+	*x = exchange.Exchange{
+		Start: time.Now(), ServedBy: config.ProxyName, ID: requestID(&http1.Request{}, room), ConfigVersion: s.version,
+		Client: peer.Addr, Failure: "bad_request",
+	}
+	f.markUnread(s, x, peer)
+}
+
 // finish reports the exchange.
 func (f *front) finish(s *snapshot, x *exchange.Exchange) {
 	x.Took = time.Since(x.Start)
@@ -122,6 +133,18 @@ func (f *fields) Field(name string) (value string, times int) {
 		times++
 	}
 	return value, times
+}
+
+// Value implements route.Fields.
+func (f *fields) Value(name string, i int) (value string, found bool) {
+	head := (*http1.Request)(f)
+	for at := head.Lookup(name, 0); at >= 0; at = head.Lookup(name, at+1) {
+		if i == 0 {
+			return view(head.Value(at)), true
+		}
+		i--
+	}
+	return "", false
 }
 
 // view is b as a string without a copy: it holds as long as b does.

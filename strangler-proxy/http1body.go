@@ -55,8 +55,8 @@ func (c *http1Conn) gatherAll(want int) error {
 	}
 	if !c.mayGoOn {
 		c.mayGoOn = true
-		if _, err := c.conn.Write(goOn); err != nil {
-			return upstream.ErrGone
+		if err := c.writeGoOn(); err != nil {
+			return err
 		}
 	}
 	var failed error
@@ -176,7 +176,14 @@ func (c *http1Conn) sayGoOn() error {
 		return nil
 	}
 	c.mayGoOn = true
-	if _, err := c.conn.Write(goOn); err != nil {
+	return c.writeGoOn()
+}
+
+// writeGoOn is given up as any answer is that the client does not take.
+func (c *http1Conn) writeGoOn() error {
+	c.writing.Set(wire.Now().Add(c.limits.StallTimeout))
+	_, err := c.conn.Write(goOn)
+	if c.wrote(err) != nil {
 		return upstream.ErrGone
 	}
 	return nil

@@ -21,6 +21,8 @@ func (c *http1Conn) Interim(res *http1.Response) error {
 	if c.req.Minor == 0 {
 		return nil
 	}
+	c.mu.Lock() // who reads the body may tell the client to go on at this moment
+	defer c.mu.Unlock()
 	c.out = res.AppendHead(c.outRoom(), 1, http1.FromResponse, nil)
 	return c.Flush()
 }

@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
@@ -186,9 +185,8 @@ func (c *http1Conn) refuseHead(err error) {
 
 // sayOnce answers in the proxy's own name where there is no request to answer.
 func (c *http1Conn) sayOnce(status int, message string) {
-	c.x = exchange.Exchange{Start: time.Now(), Status: status, ServedBy: "proxy", ID: requestID(&http1.Request{}, &c.id), ConfigVersion: c.front.current.Load().version}
-	c.x.Failure = "bad_request"
-	c.front.markUnread(c.front.current.Load(), &c.x, &c.peer)
+	c.front.unread(&c.x, &c.id, &c.peer)
+	c.x.Status = status
 	a := ownAnswer{status: status, text: message + "\n"}
 	c.marks = append(appendMarks(c.marks[:0], c.peer.TLS, &c.x), "Connection: close\r\n"...)
 	c.out = a.append(c.out[:0], 1, c.marks, false)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
@@ -88,10 +89,10 @@ func (s *http2Stream) serve() {
 	switch {
 	case errors.As(err, &bad):
 		f.metrics.rejected.WithLabelValues(bad.Reason.String()).Inc()
-		http.Error(s.writer, bad.Error(), bad.Status())
+		s.refuseHead(bad.Status(), bad.Error())
 		return
 	case !done:
-		http.Error(s.writer, "the request is not complete", http.StatusBadRequest)
+		s.refuseHead(http.StatusBadRequest, "the request is not complete")
 		return
 	}
 	s.current = f.begin(&s.x, &s.req)
@@ -102,6 +103,15 @@ func (s *http2Stream) serve() {
 		f.finish(s.current, &s.x)
 	}()
 	s.respond()
+}
+
+// refuseHead answers what is no request.
+func (s *http2Stream) refuseHead(status int, message string) {
+	peer := forwarded.PeerOf(s.request.RemoteAddr, s.request.TLS != nil)
+	s.front.unread(&s.x, &s.id, &peer)
+	s.answer(ownAnswer{status: status, text: message + "\n"})
+	s.x.Took = time.Since(s.x.Start)
+	s.front.logAccess(&s.x)
 }
 
 func (s *http2Stream) respond() {

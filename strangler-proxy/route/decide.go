@@ -45,6 +45,8 @@ type Head struct {
 type Fields interface {
 	// Field returns the first value of the field, and how often the field stands there.
 	Field(name string) (value string, times int)
+	// Value returns the i-th value of the field; it is false beyond the last.
+	Value(name string, i int) (value string, found bool)
 }
 
 // Field returns the first value of a field, whose name is canonical, and how often it
@@ -58,6 +60,17 @@ func (h *Head) Field(name string) (value string, times int) {
 		return "", 0
 	}
 	return values[0], len(values)
+}
+
+// value returns the i-th value of a field, whose name is canonical.
+func (h *Head) value(name string, i int) (value string, found bool) {
+	if h.Fields != nil {
+		return h.Fields.Value(name, i)
+	}
+	if values := h.Header[name]; i < len(values) {
+		return values[i], true
+	}
+	return "", false
 }
 
 // A Side names who shall answer.

@@ -361,7 +361,8 @@ func TestCookiesAreThoseOfNetHTTP(t *testing.T) {
 		for range rapid.IntRange(0, 5).Draw(r, "cookies") {
 			pairs = append(pairs, name.Draw(r, "name")+"="+rapid.StringMatching(`[a-zA-Z0-9=/+.-]{1,6}`).Draw(r, "value"))
 		}
-		req := &http.Request{Header: http.Header{"Cookie": {strings.Join(pairs, "; ")}}}
+		cut := rapid.IntRange(0, len(pairs)).Draw(r, "where a second line begins")
+		req := &http.Request{Header: http.Header{"Cookie": {strings.Join(pairs[:cut], "; "), strings.Join(pairs[cut:], "; ")}}}
 		wanted := name.Draw(r, "wanted")
 		head := route.Head{Header: req.Header}
 		got, _, found := route.Sticky{{Cookie: wanted}}.Key(&head)

@@ -38,11 +38,9 @@ func (f *Force) asks(head *Head) (side Side, by Reason, ok bool) {
 			return side, ForcedByHeader, true
 		}
 	}
-	if cookies, times := head.Field("Cookie"); times > 0 {
-		if value, found := cookie(cookies, ForceCookie); found {
-			side, ok = f.read(value, head.Peer)
-			return side, ForcedByCookie, ok
-		}
+	if value, found := head.cookie(ForceCookie); found {
+		side, ok = f.read(value, head.Peer)
+		return side, ForcedByCookie, ok
 	}
 	return ToMonolith, "", false
 }

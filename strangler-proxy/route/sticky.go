@@ -89,15 +89,11 @@ func (k KeySource) key(head *Head) (string, bool) {
 		value, times := head.Field(k.Header)
 		return value, times == 1 && value != ""
 	}
-	cookies, times := head.Field("Cookie")
-	if times == 0 {
-		return "", false
-	}
 	if k.Cookie != "" {
-		value, _ := cookie(cookies, k.Cookie)
+		value, _ := head.cookie(k.Cookie)
 		return value, value != ""
 	}
-	value, _ := cookie(cookies, KeyCookie)
+	value, _ := head.cookie(KeyCookie)
 	return value, drawn(value)
 }
 
