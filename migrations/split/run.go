@@ -178,6 +178,12 @@ func (r *runner) turnWay(ctx context.Context) (bool, error) {
 	if table, ok := r.uncopied(); ok {
 		return true, r.copy(ctx, table)
 	}
+	if r.way.To.Move.Role == dialect.Source {
+		n, err := r.way.Loose(ctx)
+		if did = did || n > 0; err != nil {
+			return did, err
+		}
+	}
 	if done, err := r.unpark(ctx); err != nil || done {
 		return true, err
 	}

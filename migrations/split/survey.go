@@ -29,6 +29,7 @@ type Survey struct {
 	from    []*schema.Shape
 	to      []*schema.Shape
 	source  *schema.Catalog
+	loose   []dialect.LooseKey
 }
 
 // A TableSurvey is one table of a survey.
@@ -188,10 +189,12 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 		for i, loose := range p.LooseKeys {
 			if strings.EqualFold(loose.From, key.From) && strings.EqualFold(loose.To, key.To) {
 				key.Declared, used[i] = loose.OnDelete, true
+				s.contradiction(c, fk, loose)
+				s.loose = append(s.loose, dialect.LooseKey{ForeignKey: fk, OnDelete: loose.OnDelete})
 			}
 		}
 		if key.Declared == "" {
-			s.refuse(fk.Table, fmt.Sprintf("write under loose_keys: - { from: %q, to: %q, on_delete: keep } (or delete, or nullify)", key.From, key.To),
+			s.refuse(fk.Table, fmt.Sprintf("write under loose_keys: - { from: %q, to: %q, on_delete: %s }", key.From, key.To, suggested(fk)),
 				"the split cuts the foreign key from %s to %s", key.From, key.To)
 		}
 		s.Cut = append(s.Cut, key)
@@ -206,8 +209,34 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 			s.refuse(table, "name a column of the table", "the plan declares a loose key from %s, which is no column", loose.From)
 		default: // a reference that the database was never told of
 			s.Cut = append(s.Cut, CutKey{From: loose.From, To: loose.To, Declared: loose.OnDelete})
+			parent, parents, _ := strings.Cut(loose.To, ".")
+			s.loose = append(s.loose, dialect.LooseKey{OnDelete: loose.OnDelete, ForeignKey: schema.ForeignKey{
+				Table: table, Columns: strings.Split(column, ","), Parent: parent, Parents: strings.Split(parents, ","),
+			}})
 		}
 	}
+}
+
+// contradiction refuses a loose key that says something else than the database does: after
+// the switch the source's own cascade still acts on its copy.
+func (s *Survey) contradiction(c *schema.Catalog, fk schema.ForeignKey, loose plan.LooseKey) {
+	if c.Table(fk.Table) == nil {
+		return // the rows that refer stay with the source
+	}
+	if want := suggested(fk); want != plan.Keep && want != loose.OnDelete {
+		s.refuse(fk.Table, "write on_delete: "+want, "the foreign key from %s says ON DELETE %s, and the plan says %s", loose.From, fk.OnDelete, loose.OnDelete)
+	}
+}
+
+// suggested is what a loose key has to say to mean what the foreign key did.
+func suggested(fk schema.ForeignKey) string {
+	switch fk.OnDelete {
+	case "CASCADE":
+		return plan.Delete
+	case "SET NULL":
+		return plan.Nullify
+	}
+	return plan.Keep
 }
 
 // readers lists what goes on to use the tables in the source after the switch.

@@ -12,7 +12,6 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split/control"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
-	"github.com/stranglerfig/toolkit/migrations/split/schema"
 	"github.com/stranglerfig/toolkit/migrations/split/transfer"
 )
 
@@ -193,25 +192,12 @@ func (w *Work) moveID(source, target dialect.State) (string, error) {
 
 // sides makes the moves of both databases.
 func (w *Work) sides(id string, claim int64) {
-	loose := w.loose()
 	w.From = transfer.Side{Database: w.Source, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Shapes: w.Survey.from, Loose: loose,
+		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Shapes: w.Survey.from, Loose: w.Survey.loose,
 	}}
 	w.To = transfer.Side{Database: w.Target, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Shapes: w.Survey.to, Loose: loose,
+		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Shapes: w.Survey.to, Loose: w.Survey.loose,
 	}}
-}
-
-func (w *Work) loose() []dialect.LooseKey {
-	var keys []dialect.LooseKey
-	for _, l := range w.Plan.LooseKeys {
-		from, columns, _ := strings.Cut(l.From, ".")
-		to, parents, _ := strings.Cut(l.To, ".")
-		key := dialect.LooseKey{OnDelete: l.OnDelete}
-		key.ForeignKey = schema.ForeignKey{Table: from, Columns: strings.Split(columns, ","), Parent: to, Parents: strings.Split(parents, ",")}
-		keys = append(keys, key)
-	}
-	return keys
 }
 
 // prepare makes the engine's objects in both databases, and the target's tables. It may

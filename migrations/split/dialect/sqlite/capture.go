@@ -14,7 +14,7 @@ import (
 // keys of rows are logged that it could displace: REPLACE deletes these without firing
 // any delete trigger. A key too many costs a look at its row and nothing else.
 func captureTriggers(split string, s *schema.Shape) []string {
-	c := capture{split: split, shape: s, table: quote(s.Table.Name), log: quote(logTable(split))}
+	c := capture{split: split, shape: s, table: quote(s.Table.Name), log: quote(logTable(split)), label: s.Table.Name}
 	c.into = "INSERT INTO " + c.log + "(tbl, " + quoteAll("", logColumns(s.Keys)) + ") "
 	return []string{
 		c.trigger("ai", "AFTER INSERT", "", c.logged("NEW")),
@@ -32,6 +32,7 @@ type capture struct {
 	table string // quoted
 	log   string // quoted
 	into  string // INSERT INTO the log
+	label string // what the log calls these rows
 }
 
 func (c capture) trigger(kind, when, condition, body string) string {
@@ -43,7 +44,7 @@ func (c capture) trigger(kind, when, condition, body string) string {
 
 // logged logs the key of NEW or OLD.
 func (c capture) logged(row string) string {
-	return c.into + "VALUES (" + text(c.shape.Table.Name) + ", " + quoteAll(row+".", c.shape.Key()) + ");"
+	return c.into + "VALUES (" + text(c.label) + ", " + quoteAll(row+".", c.shape.Key()) + ");"
 }
 
 // moved is true when the key changes, even if only in its bytes.
@@ -81,7 +82,7 @@ func (c capture) same(row string) string {
 // displaced logs the rows of the table that stand in the way of NEW: those with its key,
 // and those that are equal to it by something unique. Each is a look-up in that index.
 func (c capture) displaced(but string) string {
-	found := c.into + "SELECT " + text(c.shape.Table.Name) + ", " + quoteAll(c.table+".", c.shape.Key()) + " FROM " + c.table + " WHERE "
+	found := c.into + "SELECT " + text(c.label) + ", " + quoteAll(c.table+".", c.shape.Key()) + " FROM " + c.table + " WHERE "
 	parts := []string{found + columns(c.shape.Key(), " AND ", func(k string) string { return c.table + "." + k + " = NEW." + k }) + but + ";"}
 	for _, u := range c.shape.Table.Uniques {
 		parts = append(parts, found+c.equal(u)+but+";")

@@ -236,7 +236,7 @@ func forget(ctx context.Context, tx *sqlx.Tx, m dialect.Move, o dialect.RemoveOp
 			return err
 		}
 	}
-	drop := []string{logTable(m.Split), dirtyTable(m.Split)}
+	drop := []string{logTable(m.Split), dirtyTable(m.Split), looseTable(m.Split)}
 	for _, table := range []string{ctlTable, ckTable, parkedTable, ownerTable} {
 		var n int
 		if err := tx.GetContext(ctx, &n, `SELECT count(*) FROM `+table); err != nil {

@@ -64,7 +64,26 @@ func (t *Tx) setRole(ctx context.Context, r dialect.Record, leads bool) error {
 			}
 		}
 	}
+	if !leads {
+		if err := t.watchParents(ctx); err != nil {
+			return t.db.explain(err, "watch the tables that are referred to")
+		}
+	}
 	return t.db.explain(t.remember(ctx, leads), "record what was installed")
+}
+
+// watchParents logs from now on which rows go away that the tables refer to.
+func (t *Tx) watchParents(ctx context.Context) error {
+	statements, err := looseTriggers(ctx, t.tx, t.move)
+	if err != nil || len(statements) == 0 {
+		return err
+	}
+	for _, statement := range append([]string{makeLoose(t.move)}, statements...) {
+		if _, err := t.tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func setOwner(ctx context.Context, tx *sqlx.Tx, table string, r dialect.Record) error {

@@ -1,0 +1,194 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+	"github.com/stranglerfig/toolkit/migrations/split/value"
+)
+
+var (
+	_ dialect.LooseSnapshot = (*Snapshot)(nil)
+	_ dialect.LooseTx       = (*Tx)(nil)
+)
+
+// looseTable holds rows of other tables that are gone and that the split refers to.
+func looseTable(split string) string { return dialect.Prefix + "loose_" + split }
+
+// carried lists the loose keys from a table of the move whose rows go with what they
+// refer to; an empty table means all.
+func carried(m dialect.Move, table string) []dialect.LooseKey {
+	var keys []dialect.LooseKey
+	for _, k := range m.Loose {
+		if k.OnDelete != "keep" && m.Shape(k.Table) != nil && (table == "" || k.Table == table) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// looseTriggers log the rows of a parent that go away. REPLACE deletes without a delete
+// trigger, so what an insert or update may displace is logged before it.
+func looseTriggers(ctx context.Context, q queryer, m dialect.Move) ([]string, error) {
+	if m.Role != dialect.Source {
+		return nil, nil
+	}
+	var statements []string
+	for i, k := range carried(m, "") {
+		parent := &schema.Table{Name: k.Parent}
+		if there, err := has(ctx, q, k.Parent); err != nil || !there {
+			return nil, err
+		}
+		if _, err := readColumns(ctx, q, parent); err != nil {
+			return nil, err
+		}
+		var all []object
+		if err := q.SelectContext(ctx, &all, `SELECT type, name, tbl_name, coalesce(sql, '') AS sql FROM sqlite_master WHERE type = 'index'`); err != nil {
+			return nil, err
+		}
+		if err := readIndexes(ctx, q, parent, all); err != nil {
+			return nil, err
+		}
+		s := &schema.Shape{Table: parent, Names: k.Parents, Keys: len(k.Parents)}
+		c := capture{split: m.Split, shape: s, table: quote(parent.Name), label: k.From() + ">" + k.To()}
+		c.into = "INSERT INTO " + quote(looseTable(m.Split)) + "(key, " + quoteAll("", logColumns(s.Keys)) + ") "
+		n := fmt.Sprint("l", i)
+		statements = append(
+			statements,
+			c.trigger(n+"d", "AFTER DELETE", "", c.logged("OLD")),
+			c.trigger(n+"u", "AFTER UPDATE", c.moved(), c.logged("OLD")),
+			c.trigger(n+"i", "BEFORE INSERT", "", c.displaced("")),
+			c.trigger(n+"b", "BEFORE UPDATE", c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")")),
+		)
+	}
+	return statements, nil
+}
+
+// makeLoose makes the table that the triggers write.
+func makeLoose(m dialect.Move) string {
+	n := 1
+	for _, k := range m.Loose {
+		n = max(n, len(k.Parents))
+	}
+	return `CREATE TABLE IF NOT EXISTS ` + quote(looseTable(m.Split)) + `(seq INTEGER PRIMARY KEY, key TEXT NOT NULL, ` + quoteAll("", logColumns(n)) + `)`
+}
+
+// gone is true of a row of the table whose reference leads nowhere: then it is the
+// database's own cascade that changes it.
+func gone(k dialect.LooseKey) string {
+	var set, on []string
+	for i, c := range k.Columns {
+		set = append(set, "OLD."+quote(c)+" IS NOT NULL")
+		on = append(on, quote(k.Parents[i])+" = OLD."+quote(c))
+	}
+	return "(" + strings.Join(set, " AND ") + " AND NOT EXISTS (SELECT 1 FROM " + quote(k.Parent) + " WHERE " + strings.Join(on, " AND ") + "))"
+}
+
+// cascades is true when a change of the table is a cascade that the guard lets pass.
+func cascades(m dialect.Move, s *schema.Shape, event string) string {
+	var parts []string
+	for _, k := range carried(m, s.Table.Name) {
+		switch {
+		case m.Role != dialect.Source:
+		case event == "DELETE" && k.OnDelete == "delete":
+			parts = append(parts, gone(k))
+		case event == "UPDATE" && k.OnDelete == "nullify":
+			nulls := columns(k.Columns, " AND ", func(c string) string { return "NEW." + c + " IS NULL" })
+			var rest []string
+			for _, c := range s.Table.Columns {
+				if !slices.Contains(k.Columns, c.Name) && !c.Computed() {
+					rest = append(rest, c.Name)
+				}
+			}
+			same := columns(rest, "", func(c string) string { return " AND NEW." + c + " IS OLD." + c })
+			parts = append(parts, "("+gone(k)+" AND "+nulls+same+")")
+		}
+	}
+	return strings.Join(parts, " OR ")
+}
+
+// Loose reads which rows are gone.
+func (s *Snapshot) Loose(ctx context.Context, limit int) (dialect.LooseLog, error) {
+	var log dialect.LooseLog
+	if len(carried(s.move, "")) == 0 {
+		return log, nil
+	}
+	there, err := exists(ctx, s.tx, looseTable(s.move.Split))
+	if err != nil || !there {
+		return log, s.db.explain(err, "read which rows are gone")
+	}
+	width := 1
+	for _, k := range s.move.Loose {
+		width = max(width, len(k.Parents))
+	}
+	rows, err := s.tx.QueryxContext(ctx, `SELECT seq, key, `+quoteAll("", logColumns(width))+` FROM `+quote(looseTable(s.move.Split))+` ORDER BY seq LIMIT ?`, limit)
+	if err != nil {
+		return log, s.db.explain(err, "read which rows are gone")
+	}
+	defer rows.Close()
+	scan := newScanner(2 + width)
+	for rows.Next() {
+		if err := rows.Scan(scan.into...); err != nil {
+			return log, s.db.explain(err, "read which rows are gone")
+		}
+		row, err := scan.row()
+		if err != nil {
+			return log, err
+		}
+		log.Handle = row[0].Int()
+		for _, k := range carried(s.move, "") {
+			if k.From()+">"+k.To() == row[1].Text() {
+				log.Entries = append(log.Entries, dialect.LooseEntry{Key: k, Parent: value.Key(row[2 : 2+len(k.Parents)])})
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return log, s.db.explain(err, "read which rows are gone")
+	}
+	return log, s.lookForParents(ctx, log)
+}
+
+func (s *Snapshot) lookForParents(ctx context.Context, log dialect.LooseLog) error {
+	for i := range log.Entries {
+		e := &log.Entries[i]
+		var n int
+		err := s.tx.GetContext(ctx, &n, `SELECT count(*) FROM `+quote(e.Key.Parent)+` WHERE `+columns(e.Key.Parents, " AND ", func(c string) string { return c + " = ?" }), arguments(e.Parent)...)
+		if err != nil {
+			return s.db.explain(err, "look into table "+e.Key.Parent)
+		}
+		e.Gone = n == 0
+	}
+	return nil
+}
+
+// Cascade carries one of them over.
+func (t *Tx) Cascade(ctx context.Context, e dialect.LooseEntry) error {
+	s := t.move.Shape(e.Key.Table)
+	if s == nil {
+		return nil
+	}
+	table, where := quote(e.Key.Table), columns(e.Key.Columns, " AND ", func(c string) string { return c + " = ?" })
+	statement := `DELETE FROM ` + table + ` WHERE ` + where
+	switch {
+	case !e.Gone:
+		statement = `INSERT INTO ` + quote(logTable(t.move.Split)) + `(tbl, ` + quoteAll("", logColumns(s.Keys)) + `) SELECT ` + text(s.Table.Name) + `, ` + quoteAll("", s.Key()) + ` FROM ` + table + ` WHERE ` + where
+	case e.Key.OnDelete == "nullify":
+		statement = `UPDATE ` + table + ` SET ` + columns(e.Key.Columns, ", ", func(c string) string { return c + " = NULL" }) + ` WHERE ` + where
+	}
+	_, err := t.tx.ExecContext(ctx, statement, arguments(e.Parent)...)
+	return t.db.explain(err, "table "+e.Key.Table+": carry over that a row of "+e.Key.Parent+" is gone")
+}
+
+// PruneLoose deletes what has been carried over.
+func (t *Tx) PruneLoose(ctx context.Context, l dialect.LooseLog) error {
+	last, ok := l.Handle.(int64)
+	if !ok {
+		return nil
+	}
+	_, err := t.tx.ExecContext(ctx, `DELETE FROM `+quote(looseTable(t.move.Split))+` WHERE seq <= ?`, last)
+	return t.db.explain(err, "prune which rows are gone")
+}
