@@ -41,6 +41,9 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 	defer cancel(nil)
 	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })
 	defer stop()
+	if err := w.settleHalfway(ctx); err != nil {
+		return err
+	}
 	if o.Resync {
 		if err := w.Resync(ctx); err != nil {
 			return err

@@ -47,6 +47,7 @@ func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, w.End()) }()
+	o.Handle = split.Switches()
 	o.Watch = progress(cmd.ErrOrStderr())
 	if err := w.Run(cmd.Context(), o); err != nil {
 		return err

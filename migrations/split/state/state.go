@@ -143,12 +143,13 @@ func Allowed(from, to State) bool {
 	return from == to || slices.ContainsFunc(changes, func(c Change) bool { return c.From == from && c.To == to })
 }
 
-// Check refuses a command that the state does not allow, and says what would help.
-func Check(s State, split, command string) error {
+// Check refuses a command that the state does not allow, and says what would help. name is
+// what commands call the split: the name of its plan, or of the file.
+func Check(s State, split, name, command string) error {
 	if slices.ContainsFunc(changes, func(c Change) bool { return c.From == s && c.By == command }) || harmless(s, command) {
 		return nil
 	}
-	return program.Fail(program.Refused, remedy(s, split), "split %s is %s: %s is not possible now", split, s, command)
+	return program.Fail(program.Refused, remedy(s, name), "split %s is %s: %s is not possible now", split, s, command)
 }
 
 // harmless reports whether a command has nothing to change in a state, but may be given.
@@ -165,14 +166,14 @@ func harmless(s State, command string) bool {
 }
 
 // remedy says what to do in a state.
-func remedy(s State, split string) string {
+func remedy(s State, name string) string {
 	switch s {
 	case Conflict:
-		return "see `strangler split status " + split + "` for what each database says"
+		return "see `strangler split status " + name + "` for what each database says"
 	case Done:
 		return "nothing is left to do"
 	}
-	return "next: " + Next(s, split)
+	return "next: " + Next(s, name)
 }
 
 // Next is the sensible command in a state.

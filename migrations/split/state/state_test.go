@@ -115,7 +115,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{state.Done, "complete", ""},
 		{state.Completing, "rollback", "next: strangler split complete reviews"},
 	} {
-		err := state.Check(test.state, "reviews", test.command)
+		err := state.Check(test.state, "reviews", "reviews", test.command)
 		var e *program.Error
 		switch {
 		case test.want == "" && err != nil:

@@ -1,0 +1,156 @@
+package split_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stranglerfig/toolkit/migrations/split"
+	"github.com/stranglerfig/toolkit/migrations/split/control"
+	"github.com/stranglerfig/toolkit/migrations/split/ownership"
+	"github.com/stranglerfig/toolkit/migrations/split/plan"
+	"github.com/stranglerfig/toolkit/migrations/split/transfer"
+)
+
+// The test binary is also the process that is killed: with SPLIT_DO it is a command of
+// the engine, and kills itself with SIGKILL at the point that SPLIT_KILL names: by a
+// number, the n-th point of all that a crash could separate, or by its name.
+func TestMain(m *testing.M) {
+	if do := os.Getenv("SPLIT_DO"); do != "" {
+		if err := child(do, os.Getenv("SPLIT_DIR"), os.Getenv("SPLIT_KILL")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A killer ends this process at one point.
+type killer struct {
+	at   string
+	n    int
+	seen int
+}
+
+func (k *killer) pass(name string) {
+	k.seen++
+	if name == k.at || k.seen == k.n {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL) //nolint:errcheck // nobody is left to be told
+		select {}
+	}
+}
+
+func (k *killer) observe(e ownership.Event) {
+	switch {
+	case !e.Done:
+		k.pass("before " + e.Step)
+	case e.Err == nil:
+		k.pass("after " + e.Step)
+	}
+}
+
+func child(do, dir, kill string) error {
+	ctx := context.Background()
+	k := &killer{at: kill}
+	k.n, _ = strconv.Atoi(kill)
+	path := filepath.Join(dir, "plan.yaml")
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	p, err := plan.Parse(path, source, plan.Options{})
+	if err != nil {
+		return err
+	}
+	store, err := control.Open(ctx, filepath.Join(dir, control.File), control.Options{})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	e, err := split.Open(ctx, p, true, split.Options{Store: store, Transfer: transfer.Options{Step: func(name string) error { k.pass(name); return nil }}})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	return command(ctx, e, do, k)
+}
+
+// command is one command of the command line, without its words.
+func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
+	o := split.SwitchOptions{Observe: k.observe}
+	switch do {
+	case "cutover", "rollback":
+		to := map[string]ownership.Owner{"cutover": ownership.Target, "rollback": ownership.Source}[do]
+		_, err := e.SwitchBy(ctx, to, o)
+		if errors.Is(err, ownership.ErrOwns) {
+			return nil
+		}
+		return err
+	}
+	w, err := e.Begin(ctx, do, split.Make)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.Run(ctx, split.RunOptions{Until: split.ByVerified}), w.End())
+}
+
+// A stage is a folder with a plan, and an application that goes on writing.
+type stage struct {
+	t   *testing.T
+	dir string
+	app *app
+}
+
+func newStage(t *testing.T, seed uint64) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: t.TempDir()}
+	text := fmt.Sprintf(`version: 1
+split: kit
+source: { driver: sqlite3, dsn: "file:%[1]s/source.db" }
+target: { driver: sqlite3, dsn: "file:%[1]s/target.db" }
+tables: [t]
+create_target: true
+limits: { fence: 2s, disk: 1MiB }
+`, s.dir)
+	if err := os.WriteFile(filepath.Join(s.dir, "plan.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.app = newApp(t, s.dir, seed)
+	return s
+}
+
+// do runs a command in a process of its own, which is killed at a point or after a time,
+// and reports whether it ended well.
+func (s *stage) do(command, kill string, after time.Duration) (bool, string) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "SPLIT_DO="+command, "SPLIT_DIR="+s.dir, "SPLIT_KILL="+kill)
+	var words strings.Builder
+	cmd.Stdout, cmd.Stderr = &words, &words
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	if after > 0 {
+		timer := time.AfterFunc(after, func() { cmd.Process.Kill() })
+		defer timer.Stop()
+	}
+	err := cmd.Wait()
+	return err == nil, words.String()
+}
+
+// must is do for a command that nobody kills.
+func (s *stage) must(command string) {
+	s.t.Helper()
+	if ok, words := s.do(command, "", 0); !ok {
+		s.t.Fatalf("%s failed: %s", command, words)
+	}
+}

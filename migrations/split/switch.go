@@ -1,0 +1,338 @@
+package split
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/proxyclient"
+	"github.com/stranglerfig/toolkit/migrations/split/control"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/ownership"
+	"github.com/stranglerfig/toolkit/migrations/split/state"
+	"github.com/stranglerfig/toolkit/migrations/split/transfer"
+)
+
+// SwitchOptions tune Switch. The zero value is fit for production.
+type SwitchOptions struct {
+	Force   string `json:"force,omitempty"` // a reason: gates that can be overruled are
+	Forward bool   `json:"forward,omitempty"`
+	Token   string `json:"token,omitempty"` // of the proxies' admin addresses
+	// Observe is told of each step; nil means nobody.
+	Observe func(ownership.Event) `json:"-"`
+}
+
+// A SwitchReport says how a change of owners went.
+type SwitchReport struct {
+	Schema int    `json:"schema"`
+	Split  string `json:"split"`
+	ownership.Report
+	Forced string     `json:"forced,omitempty"`
+	Steps  []StepTime `json:"steps"`
+}
+
+// A StepTime is how long one step took.
+type StepTime struct {
+	Step  string        `json:"step"`
+	Took  time.Duration `json:"took"`
+	Error string        `json:"error,omitempty"`
+}
+
+// command is what people call a switch to an owner.
+func command(to ownership.Owner) string {
+	if to == ownership.Target {
+		return "cutover"
+	}
+	return "rollback"
+}
+
+// Switch makes to the owner of the tables: a cut-over to the target, a rollback to the
+// source. It settles what an earlier switch left behind, catches up, passes the gates,
+// and then takes the steps of package ownership. After an error exactly one side owns
+// the tables all the same.
+func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) (SwitchReport, error) {
+	report := SwitchReport{Schema: 1, Split: w.Plan.Split, Forced: o.Force}
+	report.To = to
+	p, err := w.proxies(o.Token)
+	if err != nil {
+		return report, err
+	}
+	defer p.Close()
+	opts := ownership.Options{
+		Hold: w.Plan.Limits.Hold, Fence: w.Plan.Limits.Fence, Forward: o.Forward,
+		Observe: func(e ownership.Event) {
+			if e.Done {
+				step := StepTime{Step: e.Step, Took: e.Took}
+				if e.Err != nil {
+					step.Error = e.Err.Error()
+				}
+				report.Steps = append(report.Steps, step)
+			}
+			if o.Observe != nil {
+				o.Observe(e)
+			}
+		},
+	}
+	verdict, err := ownership.Settle(ctx, w.parties(p), opts)
+	if err != nil {
+		return report, w.explainSwitch(err)
+	}
+	if verdict.Owner == to {
+		report.Epoch = verdict.Epoch
+		return report, fmt.Errorf("the %s %w (epoch %d)", to, ownership.ErrOwns, verdict.Epoch)
+	}
+	report.Steps = nil
+	way, err := w.catchUp(ctx)
+	if err != nil {
+		return report, err
+	}
+	s, err := ownership.New(ctx, w.parties(p), to, flow{way}, func(ctx context.Context) error { return w.gates(ctx, to, p, o) }, opts)
+	if err != nil {
+		return report, w.explainSwitch(err)
+	}
+	report.Report, err = s.Run(ctx)
+	w.note(ctx, command(to), report)
+	return report, w.explainSwitch(err)
+}
+
+// note writes down what happened. The history is a cache: what was decided stands,
+// whether it is noted or not.
+func (w *Work) note(ctx context.Context, kind string, data any) {
+	if w.opts.Store == nil {
+		return
+	}
+	e, err := control.NewEvent(w.From.Move.ID, kind, data)
+	if err == nil {
+		err = w.opts.Store.Record(context.WithoutCancel(ctx), w.Plan.Split, e)
+	}
+	if err != nil {
+		w.opts.Log.Warn("the history could not be written", "split", w.Plan.Split, "error", err.Error())
+	}
+}
+
+// Settle finishes or undoes what a switch left behind, and tells the proxies who owns the
+// tables. Whoever goes on with a move does it first.
+func (w *Work) Settle(ctx context.Context, o SwitchOptions) (ownership.Verdict, error) {
+	p, err := w.proxies(o.Token)
+	if err != nil {
+		return ownership.Verdict{}, err
+	}
+	defer p.Close()
+	v, err := ownership.Settle(ctx, w.parties(p), ownership.Options{Forward: o.Forward, Observe: o.Observe})
+	return v, w.explainSwitch(err)
+}
+
+// settleHalfway settles a switch that ended between its two commits: nothing can follow
+// while nobody owns the tables.
+func (w *Work) settleHalfway(ctx context.Context) error {
+	source, target, err := w.states(ctx)
+	if err != nil || state.Of(source, target) != state.Sealed {
+		return err
+	}
+	_, err = w.Settle(ctx, SwitchOptions{})
+	return err
+}
+
+// proxies are those of the plan.
+func (w *Work) proxies(token string) (*proxyclient.Proxies, error) {
+	var all []proxyclient.Proxy
+	for _, u := range w.Plan.Proxies {
+		all = append(all, proxyclient.Proxy{URL: u.String(), Token: token})
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return proxyclient.New(all, proxyclient.Order{
+		Split: w.Plan.Split, Holder: fmt.Sprintf("strangler split, process %d on %s", os.Getpid(), host), Claim: w.From.Move.Claim,
+		Flip: w.Plan.Routes.Flip, Wait: w.Plan.Routes.Wait, Limit: 2 * w.Plan.Limits.Hold,
+	}, proxyclient.Options{})
+}
+
+// explainSwitch adds to an error of a switch what to do about it.
+func (w *Work) explainSwitch(err error) error {
+	var conflict *ownership.ConflictError
+	var differ *transfer.DifferError
+	var known *program.Error
+	name := w.Name()
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &conflict):
+		return program.Fail(program.Refused, "nothing was changed", "split %s: %w", w.Plan.Split, err)
+	case errors.As(err, &differ):
+		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
+	case errors.Is(err, ownership.ErrClaimLost):
+		return program.Fail(program.Refused, "see who it is with: strangler split status "+name, "%w", err)
+	case errors.Is(err, ownership.ErrOwns):
+		return err
+	}
+	return program.Fail(program.Unreachable, "give the command again: it goes on from what the databases say", "%w", err)
+}
+
+// allInOne is how many entries of a log one transaction of a fence may apply. The gates
+// let no switch begin with more than a few hundred.
+const allInOne = 1 << 20
+
+// catchUp applies what is logged and compares what has changed, until little is left, so
+// that the fence will be short. It returns a way for the fence itself.
+func (w *Work) catchUp(ctx context.Context) (*transfer.Way, error) {
+	way, err := w.Way(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for round := 0; ; round++ {
+		a, err := way.Apply(ctx)
+		if err != nil {
+			return nil, w.explainSwitch(err)
+		}
+		if a.More && round < 10_000 {
+			continue
+		}
+		dirty, err := way.VerifyDirty(ctx, 1000)
+		if err != nil {
+			return nil, w.explainSwitch(err)
+		}
+		if dirty >= 0 && dirty <= w.Plan.Limits.Dirty/10 || round >= 10_000 {
+			break
+		}
+	}
+	o := w.opts.Transfer
+	o.BatchKeys = allInOne
+	return transfer.New(ctx, way.From, way.To, o)
+}
+
+// gates refuses a switch that anything stands against, unless a reason to force it was
+// given and all of it may be forced.
+func (w *Work) gates(ctx context.Context, to ownership.Owner, p *proxyclient.Proxies, o SwitchOptions) error {
+	objections, err := w.objections(ctx, to, p, true)
+	if err != nil {
+		return err
+	}
+	var left []error
+	for _, objection := range objections {
+		var soft *staleError
+		if o.Force == "" || !errors.As(objection, &soft) {
+			left = append(left, objection)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return program.Fail(program.Refused, "", "%s of split %s is refused: %w", command(to), w.Plan.Split, errors.Join(left...))
+}
+
+// A staleError is an objection that a person may overrule.
+type staleError struct{ text string }
+
+func (e *staleError) Error() string { return e.text }
+
+// objections is everything that stands against a switch. A rehearsal writes in a
+// transaction that is rolled back.
+func (w *Work) objections(ctx context.Context, to ownership.Owner, p *proxyclient.Proxies, rehearse bool) ([]error, error) {
+	source, target, err := w.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.Check(state.Of(source, target), w.Plan.Split, w.Name(), command(to)); err != nil {
+		return []error{err}, nil
+	}
+	giver, taker := w.From, w.To
+	if to == ownership.Source {
+		giver, taker = w.To, w.From
+	}
+	var list []error
+	add := func(err error) {
+		if err != nil {
+			list = append(list, err)
+		}
+	}
+	if to == ownership.Target {
+		list = append(list, w.unverified(target)...)
+	}
+	if rehearse {
+		if err := taker.Rehearse(ctx, taker.Move); err != nil {
+			add(fmt.Errorf("the %s cannot lead: %w", to, err))
+		}
+	}
+	add(w.orphans(ctx, taker))
+	add(w.backlog(ctx, giver, taker))
+	add(w.space(ctx, giver, taker))
+	if _, err := p.Check(ctx, string(to)); err != nil {
+		add(err)
+	}
+	return list, nil
+}
+
+// unverified names the tables that were not found equal lately.
+func (w *Work) unverified(target dialect.State) []error {
+	var list []error
+	for _, name := range w.Plan.TableNames() {
+		age := time.Since(target.Tables[name].PassedAt)
+		if age > w.Plan.Limits.Stale {
+			list = append(list, &staleError{fmt.Sprintf("table %s was last compared %s ago, limits.stale is %s: compare it again with: strangler split run %s --until verified",
+				name, age.Round(time.Second), w.Plan.Limits.Stale, w.Name())})
+		}
+	}
+	return list
+}
+
+func (w *Work) orphans(ctx context.Context, taker transfer.Side) error {
+	snap, err := taker.Snapshot(ctx, taker.Move)
+	if err != nil {
+		return err
+	}
+	defer snap.Close() //nolint:errcheck // it only read
+	rows, err := snap.Orphans(ctx, 3)
+	if err == nil && len(rows) > 0 {
+		err = fmt.Errorf("rows refer to others that are not there: %v", rows)
+	}
+	return err
+}
+
+// backlog makes sure that the fence will find little to do.
+func (w *Work) backlog(ctx context.Context, giver, taker transfer.Side) error {
+	u, err := giver.Usage(ctx)
+	if err != nil {
+		return err
+	}
+	snap, err := taker.Snapshot(ctx, taker.Move)
+	if err != nil {
+		return err
+	}
+	defer snap.Close() //nolint:errcheck // it only read
+	dirty, err := snap.DirtyCount(ctx)
+	if err != nil {
+		return err
+	}
+	if most := w.Plan.Limits.Dirty; u.LogCount > most || dirty > most {
+		return fmt.Errorf("%d changes are not applied and %d rows not compared, limits.dirty is %d: let it catch up, or give it a calmer moment", u.LogCount, dirty, most)
+	}
+	return nil
+}
+
+func (w *Work) space(ctx context.Context, sides ...transfer.Side) error {
+	for _, s := range sides {
+		u, err := s.Usage(ctx)
+		if err != nil {
+			return err
+		}
+		if u.Free >= 0 && u.Free < w.Plan.Limits.Disk {
+			return fmt.Errorf("the disk of %s has %s free, limits.disk keeps %s: make room", s.Info().Name, size(u.Free), size(w.Plan.Limits.Disk))
+		}
+	}
+	return nil
+}
+
+// timeLeft is how long ctx lasts.
+func timeLeft(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 5 * time.Second
+	}
+	return cmp.Or(max(0, time.Until(end)), time.Millisecond)
+}
