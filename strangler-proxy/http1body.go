@@ -61,7 +61,7 @@ func (c *http1Conn) gatherAll(want int) error {
 	}
 	var failed error
 	for c.in.Len() < want && failed == nil {
-		failed = c.waitFor(&c.in, c.limits.StallTimeout)
+		failed = c.waitFor(&c.in)
 	}
 	// The bytes may have moved, also when the rest of them did not come.
 	c.req.Reset()
@@ -80,10 +80,12 @@ func (c *http1Conn) gatherAll(want int) error {
 var goOn = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
 // waitFor reads on in the request's body.
-func (c *http1Conn) waitFor(b *wire.Buffer, limit time.Duration) error {
-	c.reading.Set(wire.Now().Add(limit))
+func (c *http1Conn) waitFor(b *wire.Buffer) error {
+	begun, had := wire.Now(), b.Len()
+	c.reading.Set(c.patience.end(begun))
 	err := c.fill(b)
 	c.noLongerReading()
+	c.patience.waited(begun, b.Len()-had)
 	switch {
 	case err == nil && c.stalled.Swap(false) && !c.stopped.Load():
 		c.allowReads()
@@ -151,7 +153,7 @@ func (c *http1Conn) awaitBody() error {
 			return err
 		}
 	}
-	return c.waitFor(&c.rest, c.limits.StallTimeout)
+	return c.waitFor(&c.rest)
 }
 
 // heedStops ends the wait for a body that StopBody or abort meant to end, and whose

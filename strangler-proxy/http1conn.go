@@ -43,6 +43,8 @@ type http1Conn struct {
 	vectors [2][]byte
 	vector  net.Buffers
 
+	patience patience // with the client that sends the body
+
 	reading wire.Alarm // the client has to send
 	writing wire.Alarm // the client has to take
 	phase   atomic.Int32

@@ -20,7 +20,7 @@ func (c *http1Conn) exchange() bool {
 	c.mu.Unlock()
 	c.closing, c.sentAll = !c.req.KeepAlive, c.req.Framing == http1.NoBody
 	c.stopped.Store(false)
-	c.passes = false
+	c.passes, c.patience = false, newPatience(c.limits.StallTimeout)
 	whole := c.respond()
 	c.flight.Leave()
 	c.front.finish(c.current, &c.x) // while the bytes of the head are there

@@ -97,6 +97,7 @@ func (c *http1Conn) Flush() error {
 func (c *http1Conn) wrote(err error) error {
 	if c.writing.Clear() {
 		c.writing.Await()
+		c.abrupt = true // or the system would go on to offer what the client does not take
 		return upstream.ErrGone
 	}
 	return err

@@ -36,11 +36,13 @@ func (s *http2Stream) gather() (whole bool, _ error) {
 
 // readSome waits for a part of the body.
 func (s *http2Stream) readSome(p []byte) (int, error) {
-	s.reading.Set(wire.Now().Add(s.limits.StallTimeout))
+	begun := wire.Now()
+	s.reading.Set(s.patience.end(begun))
 	n, err := s.request.Body.Read(p)
 	if s.reading.Clear() {
 		s.reading.Await()
 	}
+	s.patience.waited(begun, n)
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 		return n, err

@@ -41,6 +41,8 @@ type http2Stream struct {
 	room  []byte        // for a part of a long one
 	goOn  chan struct{} // closed once the upstream wants the body
 
+	patience patience // with the client that sends the body
+
 	said    sync.Once // goOn was closed
 	passed  int64     // bytes of the body
 	ended   bool      // it was read to its end
@@ -82,6 +84,7 @@ func (s *http2Stream) stop() {
 func (s *http2Stream) serve() {
 	f := s.front
 	s.limits = f.current.Load().limits
+	s.patience = newPatience(s.limits.StallTimeout)
 	s.req.Limits = http1.Limits{HeaderBytes: s.limits.Header, TargetBytes: s.limits.URL}
 	s.head = appendHead(make([]byte, 0, 1<<10), s.request)
 	done, err := s.req.Parse(s.head)

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +19,11 @@ type Conn struct {
 	*net.TCPConn
 	begin  []byte // read, and not handed out yet
 	closed func()
+	ended  chan struct{} // closed by it
+
+	patience time.Duration // with a client that has to take what is written; 0: for ever
+	bounded  atomic.Bool   // somebody has set a deadline for writing
+	writes   atomic.Int32  // under way, or given up
 }
 
 // Unwrap returns the connection below and the bytes that were read from it. The Conn
@@ -54,9 +62,48 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	return written + n, err
 }
 
-// Close implements io.Closer.
+// Write implements io.Writer. A client has to take all of p in time, not only a byte now
+// and then.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.patience == 0 || c.bounded.Load() {
+		return c.TCPConn.Write(p)
+	}
+	_ = c.TCPConn.SetWriteDeadline(time.Now().Add(c.patience))
+	c.writes.Add(1)
+	n, err := c.TCPConn.Write(p)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.writes.Add(-1)
+	}
+	return n, err
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.bounded.Store(!t.IsZero())
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.bounded.Store(!t.IsZero())
+	return c.TCPConn.SetDeadline(t)
+}
+
+// newConn returns a Conn whose end is told once.
+func newConn(tcp *net.TCPConn, closed func()) *Conn {
+	ended := make(chan struct{})
+	return &Conn{TCPConn: tcp, ended: ended, closed: sync.OnceFunc(func() {
+		close(ended)
+		closed()
+	})}
+}
+
+// Close implements io.Closer. What a client does not take the system forgets, too.
 func (c *Conn) Close() error {
 	defer c.closed()
+	if c.writes.Load() > 0 {
+		_ = c.SetLinger(0)
+	}
 	return c.TCPConn.Close()
 }
 

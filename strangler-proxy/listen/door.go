@@ -140,7 +140,7 @@ func (d *Door) serve(tcp *net.TCPConn) {
 		d.handlers.HTTP1(tcp, known)
 		return
 	}
-	conn := &Conn{TCPConn: tcp, closed: sync.OnceFunc(d.gate.leave)}
+	conn := newConn(tcp, d.gate.leave)
 	var speaks net.Conn
 	var two bool
 	d.now.listen(conn)
@@ -154,6 +154,7 @@ func (d *Door) serve(tcp *net.TCPConn) {
 	case speaks == nil:
 		_ = conn.Close()
 	case two:
+		conn.patience = s.Limits.StallTimeout // HTTP/1 looks after each write by itself
 		d.handlers.HTTP2(speaks)
 	default:
 		d.handlers.HTTP1(speaks, known)

@@ -63,7 +63,7 @@ const (
 // NewHTTP2 returns a server for connections that speak HTTP/2, with TLS or without, as
 // a Door hands them to a Queue. Its Shutdown tells clients that no more requests are
 // taken, and lets those that run come to their end. What clients do wrong is logged for
-// debugging only.
+// debugging only. What it writes a Conn bounds.
 func NewHTTP2(handler http.Handler, l Limits, log *slog.Logger) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
@@ -80,7 +80,6 @@ func NewHTTP2(handler http.Handler, l Limits, log *slog.Logger) *http.Server {
 			MaxReceiveBufferPerConnection: connectionWindow,
 			SendPingTimeout:               pingAfter,
 			PingTimeout:                   pingTimeout,
-			WriteByteTimeout:              l.StallTimeout,
 		},
 	}
 }

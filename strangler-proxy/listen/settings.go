@@ -31,7 +31,7 @@ type Limits struct {
 
 	HeaderTimeout time.Duration // for a TLS handshake and for a request's head
 	IdleTimeout   time.Duration // for a connection without a request
-	StallTimeout  time.Duration // for a client that neither sends nor reads within a request
+	StallTimeout  time.Duration // for a client that sends too little within a request, or does not take its response
 }
 
 // DefaultLimits returns the limits that hold unless the configuration says otherwise.
