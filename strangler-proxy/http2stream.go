@@ -69,8 +69,19 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = s.control.SetWriteDeadline(wire.Past)
 		return 0
 	})
+	defer s.leavePlace()
 	defer s.stop()
 	s.serve()
+}
+
+// leavePlace lets another request of the connection begin.
+func (s *http2Stream) leavePlace() {
+	places := listen.PlacesOf(s.request.Context())
+	if s.x.Failure == "client_gone" {
+		places.Reset()
+	} else {
+		places.Answered()
+	}
 }
 
 func (s *http2Stream) stop() {

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -73,6 +74,7 @@ func NewHTTP2(handler http.Handler, l Limits, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout,
 		MaxHeaderBytes:               l.URL + l.Header + headSlack,
 		DisableGeneralOptionsHandler: true,
+		ConnContext:                  func(ctx context.Context, conn net.Conn) context.Context { return withPlaces(ctx, conn, l.Streams) },
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          l.Streams,
