@@ -68,25 +68,50 @@ func (e *Engine) Ask(ctx context.Context, kind string, data any) (Live, error) {
 	return reply.Live, nil
 }
 
-// requests answers what other commands have asked since the last time.
-func (r *runner) requests(ctx context.Context) error {
-	if r.Lease == nil {
-		return nil
-	}
-	for {
-		now, cancel := context.WithCancel(ctx)
-		cancel() // Next looks once, and does not wait
-		q, err := r.Lease.Next(now)
-		if q == nil || err != nil {
-			return nil //nolint:nilerr // a control file that cannot be read stops no move
-		}
-		reply, err := r.answer(ctx, q)
+// listen takes what other commands ask until ctx ends. A control file that cannot be read
+// stops no move: it is tried again.
+func (r *runner) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		q, err := r.Lease.Next(ctx)
 		if err != nil {
-			reply = map[string]string{"error": err.Error()}
+			sleep(ctx, 200*time.Millisecond) //nolint:errcheck // the loop looks at ctx
+			continue
 		}
-		if err := r.Lease.Reply(ctx, q, reply); err != nil {
-			r.log("could not answer", "split", r.Plan.Split, "request", q.Kind, "error", err.Error())
+		select {
+		case r.asked <- q:
+		case <-ctx.Done():
 		}
+	}
+}
+
+// rest waits for d, or until something is asked, and answers what was asked.
+func (r *runner) rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case q := <-r.asked:
+			r.reply(ctx, q)
+		case <-t.C:
+			return
+		}
+		if d = 0; r.ended {
+			return
+		}
+		t.Reset(d)
+	}
+}
+
+func (r *runner) reply(ctx context.Context, q *control.Request) {
+	reply, err := r.answer(ctx, q)
+	if err != nil {
+		reply = map[string]string{"error": err.Error()}
+	}
+	// Whoever asked wants to know, also if the run ends at this moment.
+	if err := r.Lease.Reply(context.WithoutCancel(ctx), q, reply); err != nil {
+		r.log("could not answer", "split", r.Plan.Split, "request", q.Kind, "error", err.Error())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/stranglerfig/toolkit/internal/program"
@@ -49,11 +50,17 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 			return err
 		}
 	}
-	r := &runner{Work: w, o: o, rows: firstChunk}
+	r := &runner{Work: w, o: o, rows: firstChunk, asked: make(chan *control.Request)}
+	var listening sync.WaitGroup
+	if w.Lease != nil {
+		listening.Go(func() { r.listen(ctx) })
+	}
 	err := r.run(ctx)
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause // somebody else has taken over
 	}
+	cancel(nil)
+	listening.Wait()
 	return err
 }
 
@@ -64,6 +71,7 @@ type runner struct {
 	way  *transfer.Way
 	rows int // of the next chunk
 
+	asked    chan *control.Request // by other commands
 	live     Live
 	ended    bool          // the move is over
 	paused   string        // why nothing is done; empty: it is
@@ -79,10 +87,7 @@ type runner struct {
 func (r *runner) run(ctx context.Context) error {
 	wait := time.Duration(0)
 	for {
-		if err := r.requests(ctx); err != nil {
-			return err
-		}
-		if r.ended {
+		if r.rest(ctx, wait); r.ended {
 			return nil
 		}
 		did, err := r.turn(ctx)
@@ -98,9 +103,8 @@ func (r *runner) run(ctx context.Context) error {
 				r.log("goes on", "split", r.Plan.Split)
 			}
 			r.live.Waiting = r.paused
-			if did {
-				r.watch(false)
-				continue
+			if !did {
+				wait = r.opts.Poll
 			}
 		case passes(err):
 			wait = min(max(2*wait, 50*time.Millisecond), 2*time.Second)
@@ -112,9 +116,6 @@ func (r *runner) run(ctx context.Context) error {
 			return r.explain(err)
 		}
 		r.watch(false)
-		if err := sleep(ctx, max(wait, r.opts.Poll)); err != nil {
-			return nil
-		}
 	}
 }
 
@@ -170,7 +171,7 @@ func (r *runner) turn(ctx context.Context) (bool, error) {
 
 func (r *runner) turnWay(ctx context.Context) (bool, error) {
 	did := false
-	for more := true; more; {
+	for n, more := 0, true; more && n < 20; n++ { // others may have asked for something
 		a, err := r.way.Apply(ctx)
 		if err != nil {
 			return did, err
