@@ -111,11 +111,8 @@ func TestRetryBudget(t *testing.T) {
 	if got := hits.Load(); got > requests*12/10+3 || got < requests*11/10 {
 		t.Errorf("%d requests were %d to the service, want 1.2 times as many", requests, got)
 	}
-	text := r.admin("GET", "/metrics").text
 	for _, want := range []string{fmt.Sprintf(`strangler_retries_total{route="r"} %d`, hits.Load()-requests), `strangler_retries_refused_total{route="r"} `} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the metrics lack %s", want)
-		}
+		await(t, want, func() bool { return strings.Contains(r.admin("GET", "/metrics").text, want) })
 	}
 }
 

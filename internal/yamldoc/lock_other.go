@@ -2,9 +2,12 @@
 
 package yamldoc
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // lockFolder relies on Replace, which notices another writer.
-func lockFolder(string) (unlock func(), err error) { return func() {}, nil }
+func lockFolder(string, time.Duration) (unlock func(), err error) { return func() {}, nil }
 
 func keepOwner(*os.File, os.FileInfo) {}

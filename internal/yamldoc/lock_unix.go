@@ -5,18 +5,24 @@ package yamldoc
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/filelock"
 )
 
-// lockFolder keeps other editors of this program out. The lock ends with the process.
-func lockFolder(path string) (unlock func(), err error) {
-	folder, err := os.Open(path)
+// lockFolder keeps other editors of the file at path out, if they are of this program.
+// The lock is that of the folder, for the file itself is replaced; it ends with the
+// process. One that does not come free in time is a *filelock.BusyError.
+func lockFolder(path string, limit time.Duration) (unlock func(), err error) {
+	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+	if err := filelock.WaitFor(folder, path, limit); err != nil {
 		folder.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, fmt.Errorf("wait for others who edit: %w", err)
 	}
 	return func() { folder.Close() }, nil
 }

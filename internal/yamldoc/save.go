@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/filelock"
 )
 
 // ErrChanged reports that the file on disk is no longer the one that was read.
@@ -121,17 +124,47 @@ func syncFolder(path string) error {
 // Update reads the file at path, lets edit change it and writes the result, while
 // other callers of Update wait. A file that someone else changes meanwhile is left
 // alone: the error is ErrChanged. An edit that returns its argument writes nothing.
+//
+// Whoever else edits takes milliseconds. One that does not let go, because somebody has
+// stopped it, makes the error a *filelock.BusyError, which names it.
 func Update(path string, edit func(before []byte) (after []byte, err error)) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
 	}
-	unlock, err := lockFolder(filepath.Dir(target))
+	unlock, err := lockFolder(target, limitLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	sweep(target)
+	return update(path, edit)
+}
+
+// How long Update and UpdateUrgently wait for others who edit.
+const (
+	limitLock   = 10 * time.Second
+	limitUrgent = 250 * time.Millisecond
+)
+
+// UpdateUrgently is Update that does not wait for long: then it does without the others'
+// consent. What they have written by the time of its own write is still noticed.
+func UpdateUrgently(path string, edit func(before []byte) (after []byte, err error)) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	unlock, err := lockFolder(target, limitUrgent)
+	switch {
+	case err == nil:
+		defer unlock()
+	case !errors.Is(err, filelock.ErrHeld):
+		return err
+	}
+	return update(path, edit)
+}
+
+func update(path string, edit func(before []byte) (after []byte, err error)) error {
 	before, err := ReadFile(path)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/stranglerfig/toolkit/internal/filelock"
 )
@@ -80,9 +81,13 @@ func (l *Log) open(ctx context.Context) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
+		began := time.Now()
 		if err := filelock.Wait(ctx, f); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("%w: %w", filelock.Busy(f, l.path, time.Since(began)), err)
+			}
 			f.Close()
-			return nil, fmt.Errorf("wait for %s: %w", l.path, err)
+			return nil, fmt.Errorf("wait for others who change routes: %w", err)
 		}
 		locked, err := f.Stat()
 		if err != nil {

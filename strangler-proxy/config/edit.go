@@ -10,6 +10,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/stranglerfig/toolkit/internal/filelock"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
@@ -20,6 +21,7 @@ type EditOptions struct {
 	Options
 	DryRun  bool   // write nothing
 	IfMatch string // the hash that the file must have; "" means any
+	Urgent  bool   // hardly wait for other editors
 }
 
 // An Edited file says what Edit did, or would do.
@@ -79,7 +81,11 @@ func Edit(path string, o EditOptions, change func(*Draft) error) (*Edited, error
 			_, err = edit(source)
 		}
 	} else {
-		err = yamldoc.Update(path, edit)
+		update := yamldoc.Update
+		if o.Urgent {
+			update = yamldoc.UpdateUrgently
+		}
+		err = update(path, edit)
 	}
 	if err != nil {
 		return nil, explain(path, edited, err)
@@ -91,7 +97,10 @@ func Edit(path string, o EditOptions, change func(*Draft) error) (*Edited, error
 // written, or nil if it did not come so far.
 func explain(path string, edited *Edited, err error) error {
 	var explained *program.Error
+	var busy *filelock.BusyError
 	switch {
+	case errors.As(err, &busy):
+		return program.Fail(program.Unreachable, busy.Remedy, "nothing was changed: %w", err)
 	case errors.As(err, &explained):
 		return err
 	case errors.Is(err, yamldoc.ErrChanged):

@@ -4,12 +4,17 @@ package steer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/filelock"
+	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/steer"
@@ -62,5 +67,50 @@ func TestKilledMovers(t *testing.T) {
 	report, err := audit.Verify(audit.Path(r.path), "")
 	if err != nil || len(report.Problems) > 0 {
 		t.Errorf("%v %+v", err, report)
+	}
+}
+
+// hold keeps the lock of a file or folder until the test ends.
+func hold(t *testing.T, path string) {
+	f, err := os.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := filelock.Exclusive(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Somebody who was stopped in the middle of a change is named; an emergency does not
+// wait for them.
+func TestStoppedMovers(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]func(r *rig) string{
+		"at the file": func(r *rig) string { return filepath.Dir(r.path) },
+		"at the log":  func(r *rig) string { return audit.Path(r.path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, source)
+			r.must(r.set("a", "shadow", steer.Order{Actor: "cli:before"}))
+			hold(t, file(r))
+			began := time.Now()
+			if _, err := r.Rollback(t.Context(), "a", steer.Order{Actor: "cli:somebody"}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 8*time.Second || r.stage("a") != "monolith" {
+				t.Errorf("rolled back after %s to %s", took, r.stage("a"))
+			}
+			if name == "at the log" {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				_, err := r.Set(ctx, []steer.Move{{Name: "a", To: route.Shadow}}, steer.Order{Actor: "cli:somebody"})
+				var busy *filelock.BusyError
+				if !errors.As(err, &busy) || !strings.Contains(err.Error(), "strangler.yaml.audit.jsonl is held by") || program.Code(err) != program.Unreachable {
+					t.Errorf("%v, code %d", err, program.Code(err))
+				}
+			}
+		})
 	}
 }

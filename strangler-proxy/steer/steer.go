@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/filelock"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/audit"
@@ -100,7 +101,7 @@ func (f *File) edit(ctx context.Context, o Order, emergency bool, draft func(*co
 		if err != nil {
 			return nil, err
 		}
-		eo := config.EditOptions{Options: config.Options{LookupEnv: f.opts.LookupEnv, Owned: owners.Owned}, DryRun: o.DryRun, IfMatch: o.IfMatch}
+		eo := config.EditOptions{Options: config.Options{LookupEnv: f.opts.LookupEnv, Owned: owners.Owned}, DryRun: o.DryRun, IfMatch: o.IfMatch, Urgent: emergency}
 		result.Edited, err = config.Edit(f.path, eo, func(d *config.Draft) error {
 			entries, err = draft(d, result)
 			return err
@@ -142,8 +143,9 @@ func (f *File) edit(ctx context.Context, o Order, emergency bool, draft func(*co
 // How long an order waits for others who write the log. In an emergency the file comes
 // first.
 const (
-	lockLimit      = 45 * time.Second
+	lockLimit      = 30 * time.Second
 	emergencyLimit = 500 * time.Millisecond
+	noteLimit      = 2 * time.Second // for the note about what was done without the lock
 )
 
 // withoutLock makes a change in an emergency: the log could not be locked in time.
@@ -153,7 +155,7 @@ func (f *File) withoutLock(ctx context.Context, result *Result, why error, write
 		return nil, err
 	}
 	if result.NotNoted = why; errors.Is(why, context.DeadlineExceeded) {
-		locked, cancel := context.WithTimeout(ctx, lockLimit/5)
+		locked, cancel := context.WithTimeout(ctx, noteLimit)
 		defer cancel()
 		result.NotNoted = f.log.Append(locked, entries...)
 	}
@@ -163,9 +165,12 @@ func (f *File) withoutLock(ctx context.Context, result *Result, why error, write
 // after is what became of a change that was made under the lock.
 func (r *Result) after(err error, log string) (*Result, error) {
 	var missing *audit.NotNotedError
+	var busy *filelock.BusyError
 	switch {
 	case errors.As(err, &missing):
 		r.NotNoted = missing.Err
+	case errors.Is(err, audit.ErrUnavailable) && errors.As(err, &busy):
+		return nil, program.Fail(program.Unreachable, busy.Remedy, "nothing was changed: %w", err)
 	case errors.Is(err, audit.ErrUnavailable):
 		return nil, program.Fail(program.Usage, "make it possible to write "+log, "nothing was changed: %w", err)
 	case err != nil:
