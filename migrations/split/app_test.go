@@ -223,3 +223,18 @@ func (a *app) check(side string) {
 		a.t.Errorf("%s: rows that nobody wrote: %v", side, have)
 	}
 }
+
+// bare makes sure that nothing of the engine is left in a database but who owns the table.
+func (a *app) bare(side string) {
+	a.t.Helper()
+	db := openApp(a.t, filepath.Join(a.dir, side+".db"))
+	defer db.Close()
+	var left string
+	err := db.QueryRowContext(a.t.Context(), `
+		SELECT coalesce(group_concat(name), '')
+		FROM sqlite_master
+		WHERE name LIKE '%\_strangler\_%' ESCAPE '\' AND tbl_name <> '_strangler_owner'`).Scan(&left)
+	if err != nil || left != "" {
+		a.t.Errorf("%s: left behind: %s %v", side, left, err)
+	}
+}

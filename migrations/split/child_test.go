@@ -95,6 +95,13 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 			return nil
 		}
 		return err
+	case "complete":
+		w, err := e.Begin(ctx, do, split.Any)
+		if err != nil {
+			return err
+		}
+		_, err = w.Complete(ctx, split.CompleteOptions{Confirm: true, Step: k.pass})
+		return errors.Join(err, w.End())
 	}
 	w, err := e.Begin(ctx, do, split.Make)
 	if err != nil {

@@ -23,7 +23,7 @@ func seeds() int {
 	return 30
 }
 
-// A life: copy, cut over, follow back, roll back, cut over again, while an
+// A life: copy, cut over, follow back, roll back, cut over again, complete, while an
 // application writes, and each command is killed again and again, at a random point or
 // after a random time, until it ends well. Nobody does anything but give it again.
 func TestLifeSurvivesEveryKill(t *testing.T) {
@@ -40,7 +40,7 @@ func live(t *testing.T, seed uint64) {
 	s, r := newStage(t, seed), rand.New(rand.NewPCG(seed, 9))
 	s.app.begin()
 	killed := 0
-	for _, command := range []string{"run", "cutover", "run", "rollback", "cutover", "run"} {
+	for _, command := range []string{"run", "cutover", "run", "rollback", "cutover", "run", "complete"} {
 		for try := 0; ; try++ {
 			kill, after := "", time.Duration(0)
 			switch {
@@ -62,8 +62,8 @@ func live(t *testing.T, seed uint64) {
 	}
 	s.app.end()
 	s.app.check("target")
-	s.must("run")
-	s.app.check("source")
+	s.app.bare("source")
+	s.app.bare("target")
 	if killed == 0 {
 		t.Log("nothing was killed")
 	}
@@ -95,6 +95,26 @@ func TestKillAtEveryNamedStep(t *testing.T) {
 			s.app.check("target")
 			t.Logf("%d points, %d writes, %d refused", 2*len(group), s.app.writes, s.app.refused)
 		})
+	}
+}
+
+// Every point of complete: killed there, the same command goes on, and in the end nothing
+// is left but who owns the table.
+func TestKillCompleteAtEveryPoint(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		s := newStage(t, uint64(n))
+		s.must("run")
+		s.must("cutover")
+		ok, _ := s.do("complete", strconv.Itoa(n), 0)
+		s.must("complete")
+		s.app.check("target")
+		s.app.bare("source")
+		s.app.bare("target")
+		if ok {
+			t.Logf("%d points", n-1)
+			return // it has fewer points than n
+		}
 	}
 }
 

@@ -1,0 +1,180 @@
+package split
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/state"
+)
+
+// CompleteOptions tune Complete. The zero value drops the source's tables, once the
+// window is over.
+type CompleteOptions struct {
+	KeepData bool   // leave the source's tables under their retired names
+	Confirm  bool   // although the window is not over
+	Reason   string // why, for the history
+	// Step is told before each thing that a crash could separate from the next; nil means
+	// nobody.
+	Step func(name string)
+}
+
+// A CompleteReport says what Complete did.
+type CompleteReport struct {
+	Schema int      `json:"schema"`
+	Split  string   `json:"split"`
+	Reason string   `json:"reason,omitempty"`
+	Rows   int64    `json:"rows_deleted"`
+	Tables []string `json:"tables"`         // of the source, by their retired names
+	Kept   bool     `json:"kept,omitempty"` // they are still there
+}
+
+// shrinkFor is how long one batch of deletions may keep others from writing, about.
+const shrinkFor = 20 * time.Millisecond
+
+// Complete ends a move whose tables the target owns: the way back is given up, and the
+// source's tables go. The first thing that it does cannot be undone without a new copy;
+// whatever interrupts it after that, the same command goes on. The records of who owns
+// the tables stay in both databases, because applications read them.
+func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport, error) {
+	report := CompleteReport{Schema: 1, Split: w.Plan.Split, Reason: o.Reason, Kept: o.KeepData}
+	source, target, err := w.states(ctx)
+	if err != nil {
+		return report, err
+	}
+	old, ok := w.Source.(dialect.Retirer)
+	if !ok {
+		return report, program.Fail(program.Refused, "remove the tables by hand", "the tables of %s cannot be retired by this program", w.Source.Info().Name)
+	}
+	switch state.Of(source, target) {
+	case state.Planned:
+		return report, w.completed(ctx)
+	case state.Completing:
+	default:
+		against, err := w.AgainstComplete(ctx, o)
+		if err != nil {
+			return report, err
+		}
+		if len(against) > 0 {
+			return report, program.Fail(program.Refused, "", "complete of split %s is refused: %w", w.Plan.Split, errors.Join(against...))
+		}
+	}
+	step := o.Step
+	if step == nil {
+		step = func(string) {}
+	}
+	if target.Move != "" { // without its log and capture, nothing leads back
+		step("before the target is released")
+		if err := w.To.Remove(ctx, w.To.Move, dialect.RemoveOptions{}); err != nil {
+			return report, err
+		}
+	}
+	if err := w.retire(ctx, old, &report, step); err != nil {
+		return report, err
+	}
+	step("before the source is released")
+	if err := w.From.Remove(ctx, w.From.Move, dialect.RemoveOptions{}); err != nil {
+		return report, err
+	}
+	step("after the source is released")
+	w.note(ctx, "complete", report)
+	return report, nil
+}
+
+// retire puts the source's tables away, a few rows at a time.
+func (w *Work) retire(ctx context.Context, old dialect.Retirer, report *CompleteReport, step func(string)) error {
+	step("before the tables are renamed")
+	if err := old.Retire(ctx, w.From.Move, w.Plan.TableNames()); err != nil {
+		return err
+	}
+	for _, table := range w.Plan.TableNames() {
+		report.Tables = append(report.Tables, dialect.Retired(table))
+		if report.Kept {
+			continue
+		}
+		for limit := firstChunk; ; {
+			step("before rows are deleted")
+			began := time.Now()
+			n, err := old.Shrink(ctx, w.From.Move, table, limit)
+			if err != nil {
+				return err
+			}
+			report.Rows += n
+			if n < int64(limit) {
+				break
+			}
+			took := time.Since(began)
+			limit = adapt(limit, took, shrinkFor)
+			if err := sleep(ctx, took); err != nil { // as long for others as for this
+				return err
+			}
+		}
+		step("before a table is dropped")
+		if err := old.Discard(ctx, w.From.Move, table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// completed tells a move that is complete from one that has not begun.
+func (w *Work) completed(ctx context.Context) error {
+	c, err := w.Source.Catalog(ctx, w.Plan.TableNames())
+	if err != nil {
+		return err
+	}
+	if len(c.Missing) == len(w.Plan.Tables) {
+		return nil
+	}
+	return program.Fail(program.Refused, "begin it with: strangler split run "+w.Name(), "split %s has not begun", w.Plan.Split)
+}
+
+// AgainstComplete lists what stands against giving up the way back. It changes nothing.
+func (e *Engine) AgainstComplete(ctx context.Context, o CompleteOptions) ([]error, error) {
+	w := &Work{Engine: e}
+	source, target, err := w.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch at := state.Of(source, target); at {
+	case state.Completing, state.Planned:
+		return nil, nil
+	default:
+		if err := state.Check(at, e.Plan.Split, e.Name(), "complete"); err != nil {
+			return []error{err}, nil
+		}
+	}
+	var list []error
+	if old, ok := e.Source.(dialect.Retirer); ok && !o.Confirm {
+		at, err := old.DecidedAt(ctx, e.Plan.Tables[0].Name)
+		if err != nil {
+			return nil, err
+		}
+		if left := e.Plan.Limits.Window - time.Since(at); left > 0 {
+			list = append(list, fmt.Errorf("the window for a rollback is open for another %s (limits.window is %s): wait, or give --confirm with --reason", left.Round(time.Second), e.Plan.Limits.Window))
+		}
+	}
+	return append(list, e.stillRead(ctx)...), nil
+}
+
+// stillRead names what would break without the source's tables.
+func (e *Engine) stillRead(ctx context.Context) []error {
+	c, err := e.Source.Catalog(ctx, e.Plan.TableNames())
+	if err != nil {
+		return []error{err}
+	}
+	var list []error
+	for _, fk := range c.Incoming {
+		list = append(list, fmt.Errorf("%s in the source refers to %s: take that foreign key away with a migration of the application", fk.From(), fk.To()))
+	}
+	for _, v := range c.Views {
+		list = append(list, fmt.Errorf("view %s in the source reads the tables: drop it with a migration of the application", v.Name))
+	}
+	for _, t := range c.Triggers {
+		list = append(list, fmt.Errorf("trigger %s on %s in the source uses the tables: drop it with a migration of the application", t.Name, t.Table))
+	}
+	return list
+}
