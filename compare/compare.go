@@ -69,6 +69,9 @@ func newJudge(in Recordings, opts Options) (*judge, error) {
 		rules.AfterOrigins = append(rules.AfterOrigins, r.Info.Recorder, r.Info.Target)
 	}
 	rules.BeforeOrigins, rules.AfterOrigins = origins(rules.BeforeOrigins), origins(rules.AfterOrigins)
+	if rules.Limits.BodyBytes == 0 {
+		rules.Limits.BodyBytes = 64 << 20 // a table is compared as one body
+	}
 	d, err := differ.New(rules)
 	if err != nil {
 		return nil, err

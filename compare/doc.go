@@ -30,6 +30,8 @@ type Options struct {
 	Required []string
 	// NameOf returns the name of the proxy's route that takes a request; nil knows none.
 	NameOf func(method, path string) string
+	// Owners name, by table, the database of AFTER whose rows count.
+	Owners map[string]string
 	// NoisyShare is the share of relaxed values above which a route is inconclusive; 0 means 0.3.
 	NoisyShare float64
 }

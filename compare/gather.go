@@ -102,15 +102,14 @@ func (j *judge) nameOf(method, path string) string {
 	return j.opts.NameOf(method, path)
 }
 
+// finding takes in one difference; rows of databases have no exchange, and before is nil.
 func (j *judge) finding(k groupKey, f differ.Finding, before, after *side, p align.Pair, in map[groupKey]bool) {
-	b, a := &before.rec.Exchanges[p.Before], &after.rec.Exchanges[p.After]
 	g := j.groups[k]
 	if g == nil {
 		g = &report.Finding{
-			ID: k.id(), Route: k.route, Name: cmp.Or(a.Route, j.nameOf(a.Method, a.Path)), Kind: f.Kind, Severity: f.Severity, Part: f.Part, Class: f.Class,
+			ID: k.id(), Route: k.route, Kind: f.Kind, Severity: f.Severity, Part: f.Part, Class: f.Class,
 			Samples: f.Samples, Varied: f.Varied, Pointer: f.Pointer, Before: f.Before, After: f.After,
-			Explanation: f.Explanation, Diff: f.Diff, Example: b.Seq,
-			Curl: [2]string{curl(before.rec.Info.Target, b), curl(after.rec.Info.Target, a)},
+			Explanation: f.Explanation, Diff: f.Diff, Compared: 1,
 		}
 		j.groups[k] = g
 	}
@@ -118,6 +117,14 @@ func (j *judge) finding(k groupKey, f differ.Finding, before, after *side, p ali
 	if !in[k] {
 		g.Exchanges++
 		in[k] = true
+	}
+	if before == nil {
+		return
+	}
+	b, a := &before.rec.Exchanges[p.Before], &after.rec.Exchanges[p.After]
+	if g.Count == 1 {
+		g.Name, g.Example = cmp.Or(a.Route, j.nameOf(a.Method, a.Path)), b.Seq
+		g.Curl = [2]string{curl(before.rec.Info.Target, b), curl(after.rec.Info.Target, a)}
 	}
 	if b.Test != "" && len(g.Tests) < namedTests && !slices.Contains(g.Tests, b.Test) {
 		g.Tests = append(g.Tests, b.Test)

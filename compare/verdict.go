@@ -102,7 +102,7 @@ func (j *judge) advise() {
 		}
 	}
 	if few > 0 {
-		j.warn("%d noisy places have fewer than %d samples; --before-runs 3 makes the next comparison surer", few, enoughSamples)
+		j.warn("%d noisy places have fewer than %d samples; --before-runs %d makes the next comparison surer", few, enoughSamples, len(j.in.Before)+1)
 	}
 	if j.noise.Full() {
 		j.warn("there are more noisy places than are remembered; some noise is reported as findings")

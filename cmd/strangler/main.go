@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/demo"
 	"github.com/stranglerfig/toolkit/internal/program"
+	"github.com/stranglerfig/toolkit/internal/sqlite"
 	split "github.com/stranglerfig/toolkit/migrations/split/cli"
 	"github.com/stranglerfig/toolkit/strangler-proxy/cli"
 )
@@ -22,7 +24,10 @@ func main() {
 
 // root is the command with everything below it.
 func root() *cobra.Command {
-	root := cli.New("strangler", cli.Options{LookupEnv: os.LookupEnv})
+	root := cli.New("strangler", cli.Options{
+		LookupEnv: os.LookupEnv,
+		States:    map[string]state.Reader{"sqlite": sqlite.Dump},
+	})
 	root.AddCommand(demo.Command(), split.Command(split.Options{LookupEnv: os.LookupEnv}))
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stranglerfig/toolkit/compare"
 	"github.com/stranglerfig/toolkit/compare/differ"
 	"github.com/stranglerfig/toolkit/compare/report"
+	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/program"
 )
 
@@ -28,6 +29,8 @@ type Options struct {
 	// Routes reads the routes of the configuration file that the program was given; ok is
 	// false if there is no such file and none was asked for.
 	Routes func() (table Table, ok bool, err error)
+	// States read the databases of --state, by the name of the driver.
+	States map[string]state.Reader
 }
 
 // tool is what the commands share.
@@ -51,7 +54,7 @@ func Command(name string, opts Options) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(t.run(), t.record(), t.diff(), t.explain(), t.accept())
+	cmd.AddCommand(t.run(), t.record(), t.diff(), t.explain(), t.accept(), t.selftest())
 	return cmd
 }
 

@@ -8,12 +8,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stranglerfig/toolkit/compare"
 	"github.com/stranglerfig/toolkit/compare/cli"
 	"github.com/stranglerfig/toolkit/internal/program"
 )
@@ -83,7 +85,7 @@ type result struct {
 	code     int
 }
 
-func compareCommand(t *testing.T, ctx context.Context, opts cli.Options, args ...string) result {
+func compareCommand(ctx context.Context, t *testing.T, opts cli.Options, args ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
 	root := &cobra.Command{Use: "strangler", SilenceErrors: true, SilenceUsage: true}
@@ -102,7 +104,7 @@ func compareCommand(t *testing.T, ctx context.Context, opts cli.Options, args ..
 func run(t *testing.T, before, after *system, dir string, flags ...string) result {
 	t.Helper()
 	args := append([]string{"run", "--before", before.URL, "--after", after.URL, "--out", dir, "--accept-file", filepath.Join(dir, "accept.json")}, flags...)
-	return compareCommand(t, t.Context(), cli.Options{}, append(args, "--", "sh", "-c", suite)...)
+	return compareCommand(t.Context(), t, cli.Options{}, append(args, "--", "sh", "-c", suite)...)
 }
 
 func TestRunTellsSameFromDifferent(t *testing.T) {
@@ -138,7 +140,7 @@ func TestDiffGivesTheBytesOfRun(t *testing.T) {
 	for _, r := range []string{"before-1", "before-2", "after-1"} {
 		args = append(args, filepath.Join(dir, r))
 	}
-	if got := compareCommand(t, t.Context(), cli.Options{}, args...); got.code != program.Differs {
+	if got := compareCommand(t.Context(), t, cli.Options{}, args...); got.code != program.Differs {
 		t.Fatalf("exit code %d: %s%s", got.code, got.out, got.err)
 	}
 	for name, text := range readAll(t, dir) {
@@ -169,4 +171,97 @@ func readAll(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func TestSelfTestFindsNearlyAll(t *testing.T) {
+	t.Parallel()
+	before, after, dir := newSystem(t, 100), newSystem(t, 7000), t.TempDir()
+	run(t, before, after, dir)
+	got := compareCommand(t.Context(), t, cli.Options{}, "selftest", "--fail-under", "99",
+		filepath.Join(dir, "before-1"), filepath.Join(dir, "before-2"), filepath.Join(dir, "after-1"))
+	if got.code != program.OK || !strings.Contains(got.out, "another row's id") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.out, got.err)
+	}
+}
+
+func TestExplainAndAccept(t *testing.T) {
+	t.Parallel()
+	before, after, dir := newSystem(t, 100), newSystem(t, 7000), t.TempDir()
+	after.bug.Store("total")
+	first := run(t, before, after, dir)
+	_, rest, found := strings.Cut(first.out, "breaking value body /total  ")
+	if !found {
+		t.Fatal(first.out)
+	}
+	reportFile := filepath.Join(dir, "report.json")
+	if got := compareCommand(t.Context(), t, cli.Options{}, "explain", rest[:8], "--report", reportFile); got.code != 0 || !strings.Contains(got.out, "19.91") {
+		t.Errorf("explain: exit code %d: %s%s", got.code, got.out, got.err)
+	}
+	accept := []string{"--report", reportFile, "--accept-file", filepath.Join(dir, "accept.json")}
+	if got := compareCommand(t.Context(), t, cli.Options{}, append([]string{"accept", rest[:8]}, accept...)...); got.code != program.Usage {
+		t.Errorf("accepted without a reason: %d %s", got.code, got.out)
+	}
+	for _, line := range strings.Split(first.out, "\n") {
+		if fields := strings.Fields(line); len(fields) > 4 && fields[0] == "breaking" {
+			id := fields[4]
+			if got := compareCommand(t.Context(), t, cli.Options{}, append([]string{"accept", id, "--reason", "dearer now", "--until", "2999-01-01"}, accept...)...); got.code != 0 {
+				t.Fatalf("accept %s: %s%s", id, got.out, got.err)
+			}
+		}
+	}
+	if got := run(t, before, after, dir); got.code != program.OK || !strings.Contains(got.out, "accepted") {
+		t.Errorf("after accepting: exit code %d\n%s", got.code, got.out)
+	}
+	after.bug.Store("")
+	if got := run(t, before, after, dir); got.code != program.OK || !strings.Contains(got.out, "was not seen") {
+		t.Errorf("a rule that accepts nothing is not told: exit code %d\n%s", got.code, got.out)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, 1)
+	base := []string{"run", "--before", s.URL, "--after", s.URL, "--out", t.TempDir(), "--quiet"}
+	table := cli.Options{Routes: func() (cli.Table, bool, error) {
+		return cli.Table{
+			Routes: []compare.Route{{Name: "orders-read"}, {Name: "orders-write"}},
+			NameOf: func(method, path string) string {
+				if strings.HasPrefix(path, "/orders") {
+					return map[string]string{"GET": "orders-read", "POST": "orders-write"}[method]
+				}
+				return ""
+			},
+		}, true, nil
+	}}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"no command":      {base, program.Usage, "test command is missing"},
+		"no such command": {append(base, "--", "no-such-command-here"), 3, "INVALID"},
+		"no exchange":     {append(base, "--", "true"), 3, "no request came"},
+		"reset fails":     {append(base, "--reset", "exit 1", "--", "sh", "-c", suite), 3, "reset failed"},
+		"unreachable":     {append(base, "--after", "http://127.0.0.1:1", "--wait", "50ms", "--", "sh", "-c", suite), 3, "cannot be reached"},
+		"covered":         {append(base, "--require-routes", "orders-read", "--", "sh", "-c", suite), 0, "SAME"},
+		"not covered":     {append(base, "--require-routes", "orders-*", "--", "sh", "-c", suite), 4, "orders-write is required"},
+		"no such route":   {append(base, "--require-routes", "nothing", "--", "sh", "-c", suite), 4, "nothing is required"},
+		"bad fail-on":     {append(base, "--fail-on", "everything", "--", "true"), program.Usage, "--fail-on"},
+		"one BEFORE":      {append(base, "--before-runs", "1", "--", "true"), program.Usage, "at least twice"},
+		"not a recording": {[]string{"diff", "/", "/", "/"}, program.Usage, "is no recording"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := slices.Clone(c.args)
+			for i := range args { // each has its own folder
+				if args[i] == "--out" {
+					args[i+1] = t.TempDir()
+				}
+			}
+			got := compareCommand(t.Context(), t, table, args...)
+			if got.code != c.code || !strings.Contains(got.out+got.err, c.want) {
+				t.Errorf("exit code %d, want %d with %q:\n%s%s", got.code, c.code, c.want, got.out, got.err)
+			}
+		})
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stranglerfig/toolkit/compare"
 	"github.com/stranglerfig/toolkit/compare/accept"
 	"github.com/stranglerfig/toolkit/compare/report"
+	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/program"
 )
 
@@ -24,6 +25,7 @@ type judgeFlags struct {
 	require []string
 	format  string
 	out     string
+	state   string
 }
 
 func (f *judgeFlags) add(cmd *cobra.Command) {
@@ -32,6 +34,7 @@ func (f *judgeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.rules, "rules", "", "file of rules for what may differ (default "+defaultRules+", if it is there)")
 	flags.StringVar(&f.accept, "accept-file", accept.Name, "file of the differences that were accepted")
 	flags.StringSliceVar(&f.require, "require-routes", nil, "names of the proxy's routes, as orders-*, that the suite has to exercise with a success and an error")
+	flags.StringVar(&f.state, "state", "", "file that says which databases hold each side's state; their rows are compared, too")
 	flags.StringVar(&f.format, "format", "text", "what to print: text, markdown or github (annotations)")
 	flags.StringVar(&f.out, "out", "compare-out", "folder for recordings and reports")
 }
@@ -55,7 +58,11 @@ func (t *tool) options(f judgeFlags) (compare.Options, error) {
 	if err != nil {
 		return compare.Options{}, program.Fail(program.Usage, "", "accepted differences: %w", err)
 	}
-	o := compare.Options{Rules: rules, FailOn: f.failOn, Accept: accepted, Required: f.require}
+	spec, err := t.spec(f)
+	if err != nil {
+		return compare.Options{}, err
+	}
+	o := compare.Options{Owners: spec.Owners, Rules: rules, FailOn: f.failOn, Accept: accepted, Required: f.require}
 	if t.opts.Routes == nil {
 		if len(f.require) > 0 {
 			return o, program.Fail(program.Usage, "", "--require-routes: this program knows no routes")
@@ -71,6 +78,18 @@ func (t *tool) options(f judgeFlags) (compare.Options, error) {
 	}
 	o.Table, o.NameOf = table.Routes, table.NameOf
 	return o, nil
+}
+
+// spec reads the file that --state names.
+func (t *tool) spec(f judgeFlags) (state.Spec, error) {
+	if f.state == "" {
+		return state.Spec{}, nil
+	}
+	s, err := state.ReadSpec(f.state, t.opts.States)
+	if err != nil {
+		return s, program.Fail(program.Usage, "", "--state: %w", err)
+	}
+	return s, nil
 }
 
 // judge compares the recordings, writes the reports and prints one.

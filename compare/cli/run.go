@@ -16,6 +16,7 @@ import (
 	"github.com/stranglerfig/toolkit/compare"
 	"github.com/stranglerfig/toolkit/compare/differ"
 	"github.com/stranglerfig/toolkit/compare/record"
+	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/program"
 )
 
@@ -112,15 +113,20 @@ func (t *tool) run() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			in, err := t.recordAll(cmd, rf, jf.out, args, [2]string{before, after}, [2]int{beforeRuns, afterRuns})
+			spec, err := t.spec(jf)
 			if err != nil {
 				return err
 			}
-			r, err := t.judge(cmd, in, opts, jf)
+			r := runs{flags: rf, out: jf.out, args: args, targets: [2]string{before, after}, times: [2]int{beforeRuns, afterRuns}, spec: spec}
+			in, err := t.recordAll(cmd, r)
 			if err != nil {
 				return err
 			}
-			return verdictError(r)
+			verdict, err := t.judge(cmd, in, opts, jf)
+			if err != nil {
+				return err
+			}
+			return verdictError(verdict)
 		},
 	}
 	cmd.Flags().StringVar(&before, "before", "", "URL of the system as it was")
@@ -144,15 +150,30 @@ func commandArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// runs are all runs of one comparison; what has two is of BEFORE and of AFTER.
+type runs struct {
+	flags   recordFlags
+	out     string
+	args    []string
+	targets [2]string
+	times   [2]int
+	spec    state.Spec
+}
+
 // recordAll makes every run, BEFORE first. A run that is worthless ends it: the others
 // would only take time.
-func (t *tool) recordAll(cmd *cobra.Command, rf recordFlags, out string, args []string, targets [2]string, runs [2]int) (in compare.Recordings, err error) {
+func (t *tool) recordAll(cmd *cobra.Command, r runs) (in compare.Recordings, err error) {
 	redact := differ.NewRedactor([]byte(rand.Text()))
+	databases := [2][]state.Database{r.spec.Before, r.spec.After}
 	for side, name := range [...]string{"before", "after"} {
-		for n := range runs[side] {
-			label := fmt.Sprintf("%s %d", name, n+1)
-			dir := filepath.Join(out, fmt.Sprintf("%s-%d", name, n+1))
-			rec, err := t.recordOne(cmd, rf.plan(cmd, label, targets[side], dir, args, redact))
+		for n := range r.times[side] {
+			p := r.flags.plan(cmd, fmt.Sprintf("%s %d", name, n+1), r.targets[side], filepath.Join(r.out, fmt.Sprintf("%s-%d", name, n+1)), r.args, redact)
+			if list := databases[side]; len(list) > 0 {
+				p.State = func(ctx context.Context, dir string) error {
+					return state.Save(ctx, dir, list, r.spec, t.opts.States, redact)
+				}
+			}
+			rec, err := t.recordOne(cmd, p)
 			if err != nil {
 				return in, err
 			}

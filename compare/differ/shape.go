@@ -41,6 +41,8 @@ func textShape(s string) shape {
 	switch {
 	case s == "":
 		return shape{"empty text", ""}
+	case isHidden(s):
+		return shape{"secret", ""}
 	case isUUID(s):
 		return shape{"uuid", "version " + s[14:15]}
 	case isULID(s):
@@ -148,7 +150,13 @@ func instant(v value) (time.Time, bool) {
 
 // isOpaque reports whether s looks generated: nobody chose it, and no two things share it.
 func isOpaque(s string) bool {
-	return len(s) >= 12 && (isUUID(s) || isULID(s) || isHex(s) || isJWT(s) || isToken(s))
+	return len(s) >= 12 && (isUUID(s) || isULID(s) || isHex(s) || isJWT(s) || isToken(s) || isHidden(s))
+}
+
+// isHidden reports whether s is what a Redactor put in place of a secret.
+func isHidden(s string) bool {
+	rest, ok := strings.CutPrefix(s, "h:")
+	return ok && len(rest) == 12 && hexDigits(rest)
 }
 
 // isData reports whether the name of a member looks like a value: the object is a map

@@ -19,8 +19,9 @@ type Command struct {
 	Dir     string   // empty is the working directory
 	Timeout time.Duration
 	Grace   time.Duration // between asking it to end and killing it; 0 means 5 s
-	Stdout  io.Writer     // nil discards
+	Stdout  io.Writer     // nil discards; a file is given to the command as it is
 	Stderr  io.Writer
+	Keep    bool // leave alone what the command left running when it ended by itself
 }
 
 // ErrTimeout reports that a command took longer than it may.
@@ -53,7 +54,9 @@ func (c *Command) Run(ctx context.Context) (exitCode int, err error) {
 	waitErr := cmd.Wait()
 	close(ended)
 	why := <-watched
-	killGroup(cmd.Process)
+	if why != nil || !c.Keep {
+		killGroup(cmd.Process)
+	}
 	out.wait()
 	if why != nil {
 		return -1, why
@@ -106,7 +109,12 @@ type pipes struct {
 
 func newPipes(cmd *exec.Cmd, stdout, stderr io.Writer) (*pipes, error) {
 	p := &pipes{}
-	for _, to := range [...]io.Writer{stdout, stderr} {
+	for i, to := range [...]io.Writer{stdout, stderr} {
+		ends := [...]*io.Writer{&cmd.Stdout, &cmd.Stderr}
+		if f, ok := to.(*os.File); ok {
+			*ends[i] = f
+			continue
+		}
 		if to == nil {
 			to = io.Discard
 		}
@@ -116,8 +124,8 @@ func newPipes(cmd *exec.Cmd, stdout, stderr io.Writer) (*pipes, error) {
 			return nil, fmt.Errorf("pipe: %w", err)
 		}
 		p.ours, p.theirs, p.to = append(p.ours, r), append(p.theirs, w), append(p.to, to)
+		*ends[i] = w
 	}
-	cmd.Stdout, cmd.Stderr = p.theirs[0], p.theirs[1]
 	return p, nil
 }
 

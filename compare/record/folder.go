@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/compare/outcome"
+	"github.com/stranglerfig/toolkit/compare/state"
 )
 
 // The files of a recording.
@@ -21,8 +22,8 @@ const (
 	infoFile      = "run.json"
 	exchangesFile = "exchanges.ndjson"
 	outcomesFile  = "outcomes.json"
-	stateFile     = "state.ndjson"
 	outputFile    = "output.log"
+	resetFile     = "reset.log" // as the reset command wrote it
 )
 
 // The ways a run can end.
@@ -56,7 +57,8 @@ type Recording struct {
 	Info      Info
 	Exchanges []Exchange // by Seq
 	Outcomes  outcome.Outcomes
-	Torn      bool // the last line was cut off: the recorder was killed
+	State     []state.Table // of the databases, if it was kept
+	Torn      bool          // the last line was cut off: the recorder was killed
 }
 
 // limits of what is read, so that a foreign file cannot exhaust memory.
@@ -80,6 +82,11 @@ func Open(dir string) (*Recording, error) {
 	if err := readJSON(filepath.Join(dir, outcomesFile), &r.Outcomes); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	tables, err := state.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	r.State = tables
 	return r, r.readExchanges()
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/compare/outcome"
+	"github.com/stranglerfig/toolkit/compare/state"
 )
 
 // A Plan says what to record.
@@ -83,7 +84,7 @@ func (p Plan) orDefault() Plan {
 
 // clean removes the files of an older recording, and nothing else.
 func clean(dir string) error {
-	for _, name := range [...]string{infoFile, exchangesFile, outcomesFile, stateFile, outputFile, errorsFile} {
+	for _, name := range [...]string{infoFile, exchangesFile, outcomesFile, state.File, outputFile, errorsFile, resetFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("recording: %w", err)
 		}
@@ -175,14 +176,21 @@ func (r *run) judge(runErr error) {
 	}
 }
 
+// reset runs the reset command. It may start the target anew: what it leaves running stays, and
+// writes into a file that outlives the run.
 func (r *run) reset(ctx context.Context) error {
+	out, err := os.OpenFile(filepath.Join(r.Dir, resetFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
 	c := Command{
-		Args: r.Reset, Dir: r.Command.Dir, Timeout: 10 * time.Minute, Stdout: r.Show, Stderr: r.Show,
+		Args: r.Reset, Dir: r.Command.Dir, Timeout: 10 * time.Minute, Stdout: out, Stderr: out, Keep: true,
 		Env: append(slices.Clone(r.Command.Env), "COMPARE_RUN="+r.Name, "COMPARE_TARGET="+r.Target),
 	}
 	code, err := c.Run(ctx)
 	if err == nil && code != 0 {
-		err = fmt.Errorf("%s: exit code %d", strings.Join(r.Reset, " "), code)
+		err = fmt.Errorf("%s: exit code %d; see %s", strings.Join(r.Reset, " "), code, filepath.Join(r.Dir, resetFile))
 	}
 	return err
 }

@@ -167,11 +167,11 @@ type State struct {
 
 // A Table is one table on both sides.
 type Table struct {
-	Name   string `json:"name"`
-	Before int    `json:"before"` // rows
-	After  int    `json:"after"`
-	Owner  string `json:"owner"` // the database of AFTER that it was read from
-	Note   string `json:"note,omitempty"`
+	Name     string `json:"name"`
+	Before   int    `json:"before"` // rows
+	After    int    `json:"after"`
+	Owner    string `json:"owner"` // the database of AFTER that it was read from
+	Findings int    `json:"findings"`
 }
 
 // An Example is one exchange with a finding, whole as far as it fits.

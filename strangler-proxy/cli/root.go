@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
 )
@@ -19,6 +20,7 @@ import (
 // Options tune the commands. The zero value is fit for tests.
 type Options struct {
 	LookupEnv func(string) (string, bool) // nil knows no variables
+	States    map[string]state.Reader     // of databases, for compare --state, by driver; may be empty
 }
 
 // A tool is what the commands share.
@@ -29,12 +31,13 @@ type tool struct {
 	tokenFile string // --token-file
 	admin     string // --admin of a command that changes the file
 	lookup    func(string) (string, bool)
+	states    map[string]state.Reader
 }
 
 // New returns the root command of the program name with every command of the proxy.
 // The caller may add commands of its own and then calls Execute.
 func New(name string, opts Options) *cobra.Command {
-	t := &tool{name: name, lookup: opts.LookupEnv}
+	t := &tool{name: name, lookup: opts.LookupEnv, states: opts.States}
 	if t.lookup == nil {
 		t.lookup = func(string) (string, bool) { return "", false }
 	}
