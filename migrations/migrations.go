@@ -18,7 +18,7 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 )
 
-//go:embed monolith/*.sql recommendations/*.sql catalog/*.sql
+//go:embed monolith/*.sql recommendations/*.sql catalog/*.sql reviews/*.sql
 var files embed.FS
 
 // A Step is one migration of a database and whether it has been applied.

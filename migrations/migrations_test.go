@@ -39,7 +39,7 @@ func schema(t *testing.T, db *sqlite.DB) []string {
 
 func TestUpDownUp(t *testing.T) {
 	t.Parallel()
-	for _, owner := range []string{"monolith", "recommendations", "catalog"} {
+	for _, owner := range []string{"monolith", "recommendations", "catalog", "reviews"} {
 		t.Run(owner, func(t *testing.T) {
 			t.Parallel()
 			db := open(t)

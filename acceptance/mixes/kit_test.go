@@ -34,7 +34,7 @@ func run(m *testing.M) (code int, err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 	bin = dir
 	ctx := context.Background()
-	if err := shoptest.Build(ctx, bin, "monolith", "recommendations", "catalog", "strangler"); err != nil {
+	if err := shoptest.Build(ctx, bin, "monolith", "recommendations", "catalog", "reviews", "strangler"); err != nil {
 		return 1, err
 	}
 	if err := shoptest.BuildTests(ctx, filepath.Join(bin, "suite"), "acceptance"); err != nil {

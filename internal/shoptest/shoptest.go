@@ -172,11 +172,13 @@ func (o *output) tail() string {
 }
 
 // StartMonolith starts the monolith of the folder bin with a new, seeded database
-// in the folder data.
-func StartMonolith(ctx context.Context, bin, data string) (*Process, error) {
-	return Start(ctx, filepath.Join(bin, "monolith"), "serve", "--addr", "127.0.0.1:0",
+// in the folder data, and with args.
+func StartMonolith(ctx context.Context, bin, data string, args ...string) (*Process, error) {
+	return Start(ctx, filepath.Join(bin, "monolith"), append([]string{
+		"serve", "--addr", "127.0.0.1:0",
 		"--db", filepath.Join(data, "monolith.db"), "--notifications", filepath.Join(data, "notifications.jsonl"),
-		"--seed-scale", "1", "--password-memory", "64", "--log-format", "json", "--log-level", "warn")
+		"--seed-scale", "1", "--password-memory", "64", "--log-format", "json", "--log-level", "warn",
+	}, args...)...)
 }
 
 // TempDir makes a folder for a whole test program, where t.TempDir cannot be used,

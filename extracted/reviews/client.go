@@ -1,0 +1,195 @@
+package reviews
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/web"
+)
+
+const (
+	askTimeout  = 2 * time.Second        // of a question that a client waits for
+	tellTimeout = 5 * time.Second        // of telling a change
+	onceMore    = 100 * time.Millisecond // pause before a question is asked a second time
+	maxAnswer   = 4 << 20                // bytes of one answer
+	changesRows = 200
+)
+
+var (
+	// errGone is a 404: the thing does not exist, or not any more.
+	errGone = errors.New("not found")
+	// errAway reports that the monolith gave no answer that can be used.
+	errAway = errors.New("the monolith does not answer")
+)
+
+// client asks the monolith, and tells it.
+type client struct {
+	base  *url.URL
+	token string
+	http  *http.Client
+}
+
+// CheckAddress reports what is wrong with the address of a monolith, if anything.
+func CheckAddress(monolith string) error {
+	_, err := parseAddress(monolith)
+	return err
+}
+
+func parseAddress(monolith string) (*url.URL, error) {
+	base, err := url.Parse(strings.TrimSuffix(monolith, "/"))
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return nil, fmt.Errorf("address %q of the monolith: want http://host:port", monolith)
+	}
+	return base, nil
+}
+
+func newClient(monolith, token string) (*client, error) {
+	base, err := parseAddress(monolith)
+	if err != nil {
+		return nil, err
+	}
+	return &client{base: base, token: token, http: &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute},
+	}}, nil
+}
+
+type monolithChange struct {
+	ID       int64  `json:"id"`
+	Action   string `json:"action"`
+	EntityID string `json:"entity_id"`
+}
+
+type changesPage struct {
+	Items []monolithChange `json:"items"`
+	Last  int64            `json:"last"`
+}
+
+func (c *client) changes(ctx context.Context, after int64) (changesPage, error) {
+	var page changesPage
+	err := c.get(ctx, "/internal/changes", url.Values{"after": {itoa(after)}, "limit": {strconv.Itoa(changesRows)}}, &page)
+	return page, err
+}
+
+// user returns whose session a token is, or errGone.
+func (c *client) user(ctx context.Context, token string) (User, error) {
+	var u User
+	err := c.again(ctx, func(ctx context.Context) error {
+		return c.ask(ctx, http.MethodPost, "/internal/sessions", nil, map[string]string{"token": token}, &u)
+	})
+	return u, err
+}
+
+// names returns those of the users who are not gone.
+func (c *client) names(ctx context.Context, ids []int64) ([]User, error) {
+	text := make([]string, 0, len(ids))
+	for _, id := range ids {
+		text = append(text, itoa(id))
+	}
+	var page struct{ Items []User }
+	err := c.get(ctx, "/internal/users", url.Values{"ids": {strings.Join(text, ",")}}, &page)
+	return page.Items, err
+}
+
+// active reports whether a product is one that customers see.
+func (c *client) active(ctx context.Context, productID int64) (bool, error) {
+	var p struct{ Active bool }
+	err := c.get(ctx, "/internal/products/"+itoa(productID), nil, &p)
+	if errors.Is(err, errGone) {
+		return false, nil
+	}
+	return p.Active, err
+}
+
+// purchased reports whether a user has bought a product.
+func (c *client) purchased(ctx context.Context, userID, productID int64) (bool, error) {
+	var answer struct{ Purchased bool }
+	err := c.get(ctx, "/internal/orders/purchased", url.Values{"user": {itoa(userID)}, "product": {itoa(productID)}}, &answer)
+	return answer.Purchased, err
+}
+
+// tell tells the monolith of a change. Telling it twice does no harm.
+func (c *client) tell(ctx context.Context, change Change) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	return c.ask(ctx, http.MethodPost, "/internal/reviews/changes", nil, change, nil)
+}
+
+func (c *client) get(ctx context.Context, path string, q url.Values, v any) error {
+	return c.again(ctx, func(ctx context.Context) error { return c.ask(ctx, http.MethodGet, path, q, nil, v) })
+}
+
+// again asks, and if there is no answer asks once more: a question may be asked twice.
+// Both together take no longer than askTimeout.
+func (c *client) again(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	err := ask(ctx)
+	if !errors.Is(err, errAway) {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return err
+	case <-time.After(onceMore):
+		return ask(ctx)
+	}
+}
+
+// ask sends one request and decodes the answer into v. A 404 is errGone; no answer, or
+// one that means nothing, is errAway.
+func (c *client) ask(ctx context.Context, method, path string, q url.Values, body, v any) error {
+	target := c.base.JoinPath(path)
+	target.RawQuery = q.Encode()
+	var content io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", method, path, err)
+		}
+		content = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), content)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	if id := web.RequestID(ctx); id != "" {
+		req.Header.Set(web.RequestIDHeader, id)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAway, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %s %s: %w", errAway, method, target, err)
+	case res.StatusCode == http.StatusNotFound && strings.HasPrefix(res.Header.Get("Content-Type"), "application/json"):
+		return fmt.Errorf("%s %s: %w", method, target, errGone)
+	case res.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%w: %s %s: it refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", errAway, method, target)
+	case res.StatusCode >= 300:
+		return fmt.Errorf("%w: %s %s: status %s", errAway, method, target, res.Status)
+	case len(data) > maxAnswer:
+		return fmt.Errorf("%w: %s %s: more than %d bytes", errAway, method, target, maxAnswer)
+	case v == nil:
+		return nil
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%w: %s %s: %w", errAway, method, target, err)
+	}
+	return nil
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
