@@ -74,6 +74,13 @@ and below "routes:"
 
 `
 
+// strict is what a file says that lacks the rehearsal's "guard: off".
+const strict = `%[1]s asks for proof before a route goes live, as in earnest. For a rehearsal,
+which the tutorial is, add the line
+  guard: off
+
+`
+
 // prepareConfig writes the routes of the demo, unless there are some: those are the
 // user's. Then it only checks that they lead to the programs that are started, and says
 // what they lack.
@@ -93,6 +100,7 @@ func (o Options) prepareConfig() error {
 	var config struct {
 		Monolith any            `yaml:"monolith"`
 		Services map[string]any `yaml:"services"`
+		Guard    any            `yaml:"guard"`
 	}
 	if err := yaml.Unmarshal(text, &config); err != nil {
 		return nil // the proxy explains it better: it names line and column
@@ -109,6 +117,9 @@ func (o Options) prepareConfig() error {
 			return program.Fail(program.Usage, fmt.Sprintf("write http://%s there, or start the demo with --%s and that address", part.addr, part.name),
 				"%s sends %s to %s, but the demo runs it on %s", path, part.name, url, part.addr)
 		}
+	}
+	if config.Guard == nil {
+		fmt.Fprintf(o.Out, strict, path)
 	}
 	if config.Services[Catalog] == nil {
 		fmt.Fprintf(o.Out, newer, path, o.Catalog)

@@ -399,16 +399,16 @@ func TestRoutesOfAnEarlierVersion(t *testing.T) {
 	service := "  catalog: http://" + r.addr["catalog"] + "\n"
 	_, rest, found := strings.Cut(said, `below "routes:"`+"\n")
 	routes, _, ended := strings.Cut(rest, "\n\n")
-	if !found || !ended || !strings.Contains(said, service) {
+	if !found || !ended || !strings.Contains(said, service) || !strings.Contains(said, "\n  guard: off\n") {
 		t.Fatalf("it does not say what to add:\n%s", said)
 	}
-	now := strings.Replace(early, "services:\n", "services:\n"+service, 1)
+	now := "guard: off\n" + strings.Replace(early, "services:\n", "services:\n"+service, 1)
 	writeFile(t, config, strings.Replace(now, "routes:\n", "routes:\n"+strings.ReplaceAll(routes, "stage: monolith", "stage: live")+"\n", 1))
 	for _, path := range []string{"/api/products", "/api/categories"} {
 		eventually(t, "the catalog service answers "+path, func() bool { return r.servedBy(path) == "200 catalog" })
 	}
 	r.must("demo", "stop", "--dir", r.dir)
-	if said := r.must(r.demoArgs("--detach")...); strings.Contains(said, "earlier version") {
+	if said := r.must(r.demoArgs("--detach")...); strings.Contains(said, "earlier version") || strings.Contains(said, "guard") {
 		t.Errorf("nothing is missing any more:\n%s", said)
 	}
 }

@@ -277,11 +277,11 @@ func (t *tool) printPanic(cmd *cobra.Command, dry string, r *steer.Result, end b
 	case !r.Changed() && end:
 		fmt.Fprintln(out, "there is no panic; nothing was changed")
 	case end:
-		fmt.Fprintf(out, "%sthe panic is over: %s at their stages again\n", dry, count(len(away), "route"))
+		fmt.Fprintf(out, "%sthe panic is over: %s away from the monolith again\n", dry, count(len(away), "route"))
 	case !r.Changed():
 		fmt.Fprintf(out, "every route is on the monolith already (%q); nothing was changed\n", r.After.Panic)
 	default:
-		fmt.Fprintf(out, "%severy route is on the monolith, %s of them away from their stage\n", dry, count(len(away), "route"))
+		fmt.Fprintf(out, "%severy route is on the monolith; for %s that is not what the stage says\n", dry, count(len(away), "route"))
 	}
 	if !end {
 		for _, name := range done {
