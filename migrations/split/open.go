@@ -17,6 +17,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/migrations/split/control"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect/postgres"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect/sqlite"
 	"github.com/stranglerfig/toolkit/migrations/split/plan"
 	"github.com/stranglerfig/toolkit/migrations/split/transfer"
@@ -69,8 +70,11 @@ const targetCache = 48 << 20
 
 // open opens one database by its driver.
 func open(ctx context.Context, d plan.Database, make, absent bool) (dialect.Database, error) {
-	if d.Driver == plan.SQLite {
+	switch d.Driver {
+	case plan.SQLite:
 		return sqlite.Open(ctx, d.DSN, sqlite.Options{Create: make, Absent: absent, CacheBytes: targetCache})
+	case plan.PostgreSQL:
+		return postgres.Open(ctx, d.DSN)
 	}
 	return nil, fmt.Errorf("driver %s is not built into this program", d.Driver)
 }

@@ -136,7 +136,15 @@ func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
 	s.Disk += have.Bytes
 	switch {
 	case there == nil && e.Plan.CreateTarget && s.Source.Driver != s.Target.Driver:
-		s.refuse(have.Name, "make the table in the target by a migration of the service", "create_target makes tables only in a database of the same kind")
+		translator, ok := e.Target.(dialect.Translator)
+		if !ok {
+			s.refuse(have.Name, "make the table in the target by a migration of the service", "create_target makes tables only in a database of the same kind")
+			break
+		}
+		var obstacles []schema.Obstacle
+		t.Made = true
+		there, obstacles = translator.Translate(have)
+		s.obstacles(have.Name, obstacles)
 	case there == nil && e.Plan.CreateTarget:
 		t.Made, there = true, have
 	case there == nil:
@@ -153,7 +161,7 @@ func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
 	}
 	from, to, obstacles := schema.Match(have, there, p.Columns)
 	if len(obstacles) == 0 {
-		if c, ok := e.Target.(dialect.Converter); ok && s.Source.Driver != s.Target.Driver {
+		if c, ok := e.Target.(dialect.Converter); ok {
 			_, obstacles = c.Convert(s.Source.Driver, from, to)
 		}
 	}

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
+	"github.com/stranglerfig/toolkit/internal/pgtest"
 	"github.com/stranglerfig/toolkit/internal/program"
 	_ "github.com/stranglerfig/toolkit/internal/sqlite" // the driver of the command sql
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
@@ -22,6 +26,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"strangler": func() { os.Exit(program.Run("strangler", os.Stderr, strangler)) },
 		"sql":       func() { os.Exit(program.Run("sql", os.Stderr, runSQL)) },
+		"schema":    func() { os.Exit(program.Run("schema", os.Stderr, printSchema)) },
 	})
 }
 
@@ -39,16 +44,26 @@ func strangler(ctx context.Context) error {
 	return err
 }
 
-// runSQL is what an application does: sql FILE executes standard input, and sql FILE
-// QUERY prints the first column of what the query finds.
+// runSQL is what an application does: sql FILE executes standard input, sql FILE -f SCRIPT
+// a script, and sql FILE QUERY prints the first column of what the query finds. Instead of
+// a file it may be the DSN of a database of PostgreSQL.
 func runSQL(ctx context.Context) error {
-	db, err := sql.Open("sqlite3", "file:"+os.Args[1]+"?_foreign_keys=on&_busy_timeout=5000")
+	driver, dsn := "sqlite3", "file:"+os.Args[1]+"?_foreign_keys=on&_busy_timeout=5000"
+	if strings.HasPrefix(os.Args[1], "postgres:") {
+		driver, dsn = "pgx", os.Args[1]
+	}
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if len(os.Args) == 2 {
-		script, err := io.ReadAll(os.Stdin)
+	if len(os.Args) == 2 || os.Args[2] == "-f" {
+		var script []byte
+		if len(os.Args) == 2 {
+			script, err = io.ReadAll(os.Stdin)
+		} else {
+			script, err = os.ReadFile(os.Args[3])
+		}
 		if err == nil {
 			_, err = db.ExecContext(ctx, string(script))
 		}
@@ -67,6 +82,33 @@ func runSQL(ctx context.Context) error {
 		fmt.Println(line)
 	}
 	return rows.Err()
+}
+
+// printSchema prints the schema of a database of PostgreSQL, without the words that
+// pg_dump makes up anew each time.
+func printSchema(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "pg_dump", "--schema-only", os.Args[1]).Output()
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, `\restrict`) && !strings.HasPrefix(line, `\unrestrict`) {
+			fmt.Print(line)
+		}
+	}
+	return err
+}
+
+// TestPostgreSQL runs the scripts that need a server, each with two databases of its own.
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/pg", RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SOURCE", server.Database(t))
+			env.Setenv("TARGET", server.Database(t))
+			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+filepath.Dir(server.Program("pg_dump")))
+			return nil
+		},
+	})
 }
 
 func TestScripts(t *testing.T) {

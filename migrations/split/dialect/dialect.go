@@ -257,12 +257,19 @@ type Tx interface {
 	Rollback() error
 }
 
-// A Converter is a Database that can take rows from one of another kind.
+// A Converter is a Database that can take rows from one of another kind, or knows which
+// differences of type stand against rows of its own.
 type Converter interface {
 	// Convert returns a function that changes a row of from into one of to, in place, or
 	// the obstacles that stand against that. Only a value that does not fit makes the
-	// function fail; the error names the column.
+	// function fail; the error names the column. No function: rows stay as they are.
 	Convert(driver string, from, to *schema.Shape) (func(value.Row) error, []schema.Obstacle)
+}
+
+// A Translator is a Database whose CreateTables can make tables of another kind.
+type Translator interface {
+	// Translate describes the table that would be made, or what stands against it.
+	Translate(t *schema.Table) (*schema.Table, []schema.Obstacle)
 }
 
 // A Direct target reads a source of its own kind by itself, which is faster than through

@@ -68,7 +68,7 @@ func New(ctx context.Context, from, to Side, opts Options) (*Way, error) {
 	if to.Move.Role == dialect.Source {
 		w.allCopied()
 	}
-	if c, ok := to.Database.(dialect.Converter); ok && from.Info().Driver != to.Info().Driver {
+	if c, ok := to.Database.(dialect.Converter); ok {
 		for i, s := range to.Move.Shapes {
 			convert, obstacles := c.Convert(from.Info().Driver, from.Move.Shapes[i], s)
 			if len(obstacles) > 0 {

@@ -36,7 +36,7 @@ func (c captured) tableSQL() []string {
 		columns[i] = fmt.Sprintf("k%d %s", i+1, typ)
 	}
 	return []string{
-		fmt.Sprintf("CREATE TABLE %s (seq bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT now(), %s)", c.log(), strings.Join(columns, ", ")),
+		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (seq bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT now(), %s)", c.log(), strings.Join(columns, ", ")),
 		fmt.Sprintf("GRANT INSERT ON %s TO PUBLIC", c.log()),
 	}
 }

@@ -241,10 +241,10 @@ func (r relation) triggers(ctx context.Context, c *pgx.Conn) ([]trigger, error) 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[trigger])
 }
 
-// readers names the views that read a table, each as "view SCHEMA.NAME".
+// readers names the views that read a table, each as SCHEMA.NAME.
 func (r relation) readers(ctx context.Context, c *pgx.Conn) ([]string, error) {
 	rows, err := c.Query(ctx, `
-		SELECT DISTINCT CASE v.relkind WHEN 'm' THEN 'materialized view ' ELSE 'view ' END || s.nspname || '.' || v.relname
+		SELECT DISTINCT s.nspname || '.' || v.relname
 		FROM pg_depend d
 		JOIN pg_rewrite w ON w.oid = d.objid
 		JOIN pg_class v ON v.oid = w.ev_class

@@ -32,7 +32,7 @@ func (d *DB) CreateTables(ctx context.Context, m dialect.Move, tables []*schema.
 			case !errors.Is(err, errNoTable):
 				return err
 			}
-			before, after, err := statementsOf(t)
+			before, after, err := d.statementsOf(t, tables)
 			if err != nil {
 				return fmt.Errorf("create table %s: %w", t.Name, err)
 			}
@@ -52,10 +52,14 @@ func (d *DB) CreateTables(ctx context.Context, m dialect.Move, tables []*schema.
 }
 
 // statementsOf is what makes a table, and what makes its foreign keys.
-func statementsOf(t *schema.Table) (table, keys []string, err error) {
+func (d *DB) statementsOf(t *schema.Table, all []*schema.Table) (table, keys []string, err error) {
 	statements := strings.Split(t.SQL, scriptNext)
 	if statements[0] != scriptHead {
-		return fromSQLite(t)
+		inside := *t
+		inside.ForeignKeys = slices.DeleteFunc(slices.Clone(t.ForeignKeys), func(fk schema.ForeignKey) bool {
+			return !slices.ContainsFunc(all, func(other *schema.Table) bool { return other.Name == fk.Parent })
+		})
+		return d.fromSQLite(&inside)
 	}
 	at := slices.Index(statements, scriptKeys)
 	return statements[1:at], statements[at+1:], nil

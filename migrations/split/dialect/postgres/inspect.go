@@ -91,7 +91,7 @@ func (in *inspector) table(ctx context.Context, cat *schema.Catalog, called stri
 	}
 	views, err := r.readers(ctx, in.c)
 	for _, v := range views {
-		cat.Views = addReader(cat.Views, v, called)
+		cat.Views = addReader(cat.Views, in.called(v), called)
 	}
 	return err
 }

@@ -50,6 +50,13 @@ func (d *DB) layout(ctx context.Context, c *pgx.Conn, s *schema.Shape) (*layout,
 	return l, nil
 }
 
+// forgetLayouts makes the next use of each table look at it again.
+func (d *DB) forgetLayouts() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.layouts)
+}
+
 func (d *DB) readLayout(ctx context.Context, c *pgx.Conn, s *schema.Shape) (*layout, error) {
 	rel, err := parseName(s.Table.Name).relation(ctx, c)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -41,7 +42,8 @@ var sharedTables = []string{
 }
 
 // Prepare makes the engine's tables for a move and records it. The triggers come with
-// Lead and Follow: a capture that was lost must not come back unnoticed.
+// Lead and Follow: a capture that was lost must not come back unnoticed. So does what
+// stands beside a table that is made later.
 func (d *DB) Prepare(ctx context.Context, m dialect.Move) error {
 	layouts, err := d.layoutsOf(ctx, m)
 	if err != nil {
@@ -60,27 +62,37 @@ func (d *DB) Prepare(ctx context.Context, m dialect.Move) error {
 		if err := execAll(ctx, tx, shared); err != nil {
 			return err
 		}
-		var move string
-		switch err := tx.QueryRow(ctx, `SELECT move FROM _strangler_move WHERE split = $1`, m.Split).Scan(&move); {
-		case err == nil && move != m.ID:
-			return fmt.Errorf("split %s: %w (%s, not %s): abort or complete that one first", m.Split, dialect.ErrOtherMove, move, m.ID)
-		case err == nil:
-			return nil
-		case !errors.Is(err, pgx.ErrNoRows):
+		if err := record(ctx, tx, m); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO _strangler_move (split, move, role, claim, leads) VALUES ($1, $2, $3, $4, $5)`,
-			m.Split, m.ID, m.Role, m.Claim, m.Role == dialect.Source); err != nil {
-			return err
-		}
-		for i, l := range layouts {
-			statements := append(l.captured().tableSQL(), dirtySQL(l)...)
-			if err := execAll(ctx, tx, append(statements, refuseSQL(l.name)...)); err != nil {
-				return fmt.Errorf("table %s: %w", m.Shapes[i].Table.Name, err)
+		for _, l := range layouts {
+			if err := execAll(ctx, tx, besideSQL(l)); err != nil {
+				return fmt.Errorf("table %s: %w", l.Table, err)
 			}
 		}
 		return nil
 	})
+}
+
+// besideSQL makes what stands beside a table.
+func besideSQL(l *layout) []string {
+	return slices.Concat(l.captured().tableSQL(), dirtySQL(l), refuseSQL(l.name))
+}
+
+// record takes the move down, unless there is another one.
+func record(ctx context.Context, tx pgx.Tx, m dialect.Move) error {
+	var move string
+	switch err := tx.QueryRow(ctx, `SELECT move FROM _strangler_move WHERE split = $1`, m.Split).Scan(&move); {
+	case errors.Is(err, pgx.ErrNoRows):
+		_, err := tx.Exec(ctx, `INSERT INTO _strangler_move (split, move, role, claim, leads) VALUES ($1, $2, $3, $4, $5)`,
+			m.Split, m.ID, m.Role, m.Claim, m.Role == dialect.Source)
+		return err
+	case err != nil:
+		return err
+	case move != m.ID:
+		return fmt.Errorf("split %s: %w (%s, not %s): abort or complete that one first", m.Split, dialect.ErrOtherMove, move, m.ID)
+	}
+	return nil
 }
 
 // serialize keeps two engines from making the same objects at the same time, which
@@ -90,13 +102,15 @@ func serialize(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// layoutsOf describes the shapes of a move.
+// layoutsOf describes the shapes of a move whose tables are there.
 func (d *DB) layoutsOf(ctx context.Context, m dialect.Move) ([]*layout, error) {
-	all := make([]*layout, len(m.Shapes))
+	var all []*layout
 	err := d.with(ctx, func(c *pgx.Conn) error {
-		for i, s := range m.Shapes {
-			var err error
-			if all[i], err = d.layout(ctx, c, s); err != nil {
+		for _, s := range m.Shapes {
+			switch l, err := d.layout(ctx, c, s); {
+			case err == nil:
+				all = append(all, l)
+			case !errors.Is(err, errNoTable):
 				return err
 			}
 		}
@@ -154,8 +168,12 @@ func makeOrderIndex(ctx context.Context, c *pgx.Conn, l *layout) error {
 	case !errors.Is(err, pgx.ErrNoRows):
 		return err
 	}
-	_, err = c.Exec(ctx, fmt.Sprintf(`CREATE INDEX CONCURRENTLY %s ON %s (%s)`, quote(objectOf("order", l.Table)), l.quoted(), l.order("", "")))
+	_, err = c.Exec(ctx, l.orderIndexSQL("CONCURRENTLY"))
 	return err
+}
+
+func (l *layout) orderIndexSQL(how string) string {
+	return fmt.Sprintf(`CREATE INDEX %s %s ON %s (%s)`, how, quote(objectOf("order", l.Table)), l.quoted(), l.order("", ""))
 }
 
 func (l *layout) orderIndex() string { return l.sibling(objectOf("order", l.Table)) }
@@ -187,7 +205,7 @@ func (d *DB) State(ctx context.Context, split string) (dialect.State, error) {
 }
 
 func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) error {
-	err := tx.QueryRow(ctx, `SELECT move, role, claim FROM _strangler_move WHERE split = $1`, split).Scan(&st.Move, &st.Role, &st.Claim)
+	err := tx.QueryRow(ctx, `SELECT move, role, claim, leads FROM _strangler_move WHERE split = $1`, split).Scan(&st.Move, &st.Role, &st.Claim, &st.Leads)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
@@ -198,6 +216,9 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 		ORDER BY o.epoch DESC
 		LIMIT 1`, split).Scan(&st.Record.Owner, &st.Record.Epoch)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM _strangler_captured WHERE split = $1)`, split).Scan(&st.Installed); err != nil {
 		return err
 	}
 	rows, err := tx.Query(ctx, `SELECT tbl FROM _strangler_created WHERE split = $1 ORDER BY tbl`, split)

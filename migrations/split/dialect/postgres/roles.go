@@ -27,12 +27,17 @@ func (w *writer) Follow(ctx context.Context, r dialect.Record) error {
 }
 
 func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, statements func(l *layout, called string) []string) error {
+	w.d.forgetLayouts() // the tables may be others than before: this is how a lost capture is mended
 	for _, s := range w.m.Shapes {
 		l, err := w.layout(ctx, s)
 		if err != nil {
 			return err
 		}
-		if err := w.patiently(ctx, statements(l, s.Table.Name)); err != nil {
+		all := besideSQL(l)
+		if l.needsIndex() { // made by Prepare unless the table is new, and empty
+			all = append(all, l.orderIndexSQL("IF NOT EXISTS"))
+		}
+		if err := w.patiently(ctx, append(all, statements(l, s.Table.Name)...)); err != nil {
 			return wrapTable(s, explain(err))
 		}
 		if r.Epoch == 0 {

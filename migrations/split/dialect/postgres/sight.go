@@ -23,9 +23,10 @@ type sight struct {
 
 // look reads the sights of tables, in one statement because it is asked with each batch.
 func look(ctx context.Context, tx pgx.Tx, tables []string) ([]sight, error) {
-	places := make([]string, len(tables))
+	places, logs := make([]string, len(tables)), make([]string, len(tables))
 	for i, t := range tables {
-		places[i] = parseName(t).quoted()
+		n := parseName(t)
+		places[i], logs[i] = n.quoted(), captured{name: n}.log()
 	}
 	rows, err := tx.Query(ctx, `
 		SELECT u.tbl, coalesce(c.oid, 0) AS rel,
@@ -33,12 +34,13 @@ func look(ctx context.Context, tx pgx.Tx, tables []string) ([]sight, error) {
 					CASE WHEN a.attnotnull THEN ' not null' END, CASE WHEN a.attgenerated <> '' THEN ' generated' END), ', ' ORDER BY a.attnum)
 				FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '') AS columns,
 			coalesce((SELECT string_agg(format('%s %s %s', t.tgname, t.tgenabled, md5(pg_get_triggerdef(t.oid) || p.prosrc)), ', ' ORDER BY t.tgname)
-				FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid AND t.tgname = ANY($3::text[])), '') AS capture,
+				FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = c.oid AND t.tgname = ANY($3::text[])), '')
+				|| format(', log %s', to_regclass(u.log)::oid) AS capture,
 			coalesce((SELECT string_agg(format('%s %s', t.tgname, t.tgenabled), ', ' ORDER BY t.tgname)
 				FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = ANY($4::text[])), '') AS seal
-		FROM unnest($1::text[], $2::text[]) AS u(tbl, place)
+		FROM unnest($1::text[], $2::text[], $5::text[]) AS u(tbl, place, log)
 		LEFT JOIN pg_class c ON c.oid = to_regclass(u.place)
-		ORDER BY u.tbl`, tables, places, []string{captureTrigger, truncateTrigger}, []string{sealTrigger, sealTruncate})
+		ORDER BY u.tbl`, tables, places, []string{captureTrigger, truncateTrigger}, []string{sealTrigger, sealTruncate}, logs)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
 )
 
@@ -48,20 +50,52 @@ func typeFor(declared string) (string, bool) {
 	return "", false
 }
 
+var _ dialect.Translator = (*DB)(nil)
+
+// Translate describes the table that CreateTables would make of one of SQLite.
+func (d *DB) Translate(t *schema.Table) (*schema.Table, []schema.Obstacle) {
+	const remedy = "make the table in the target by a migration of the service"
+	var obstacles []schema.Obstacle
+	add := func(format string, args ...any) {
+		obstacles = append(obstacles, schema.Obstacle{Reason: fmt.Sprintf(format, args...), Remedy: remedy})
+	}
+	made := *t
+	made.Columns = slices.Clone(t.Columns)
+	for i, c := range t.Columns {
+		typ, ok := typeFor(c.Type)
+		switch {
+		case c.Computed():
+			add("column %s is computed by functions of SQLite", c.Name)
+		case !ok:
+			add("column %s is declared %q, for which PostgreSQL has no one type", c.Name, c.Type)
+		}
+		made.Columns[i].Type = typ
+		made.Columns[i].NotNull = c.NotNull || slices.Contains(t.Key, c.Name)
+	}
+	for _, i := range t.Uniques {
+		if !plainIndex(i) {
+			add("its unique index %s is over an expression or a part of the rows", i.Name)
+		}
+	}
+	return &made, obstacles
+}
+
+// plainIndex reports whether an index is over columns and over all rows.
+func plainIndex(i schema.Index) bool {
+	return i.Where == "" && len(i.Columns) == len(i.Terms) && !slices.Contains(i.Columns, "")
+}
+
 // fromSQLite is a table of SQLite as one of PostgreSQL.
-func fromSQLite(t *schema.Table) (table, keys []string, err error) {
+func (d *DB) fromSQLite(t *schema.Table) (table, keys []string, err error) {
+	made, obstacles := d.Translate(t)
+	if len(obstacles) > 0 {
+		return nil, nil, fmt.Errorf("%s: %s", obstacles[0].Reason, obstacles[0].Remedy)
+	}
 	n := parseName(t.Name)
 	var parts []string
-	for _, c := range t.Columns {
-		if c.Computed() {
-			return nil, nil, fmt.Errorf("column %s is computed by SQLite's own functions: make the table in the target yourself", c.Name)
-		}
-		typ, ok := typeFor(c.Type)
-		if !ok {
-			return nil, nil, fmt.Errorf("column %s is declared %q, for which there is no one type: make the table in the target yourself", c.Name, c.Type)
-		}
-		part := quote(c.Name) + " " + typ
-		if typ == "text" {
+	for _, c := range made.Columns {
+		part := quote(c.Name) + " " + c.Type
+		if c.Type == "text" {
 			part += ` COLLATE "C"` // SQLite's own order
 		}
 		if t.Sequence != nil && t.Sequence.Column == c.Name {
@@ -74,36 +108,17 @@ func fromSQLite(t *schema.Table) (table, keys []string, err error) {
 	}
 	parts = append(parts, fmt.Sprintf("PRIMARY KEY (%s)", quoteAll("", t.Key)))
 	table = []string{fmt.Sprintf("CREATE TABLE %s (%s)", n.quoted(), strings.Join(parts, ", "))}
-	for _, unique := range []bool{true, false} {
-		statements, err := fromSQLiteIndexes(n, t, unique)
-		if err != nil {
-			return nil, nil, err
+	for _, i := range t.Uniques {
+		table = append(table, fmt.Sprintf("CREATE UNIQUE INDEX ON %s (%s)", n.quoted(), quoteAll("", i.Columns)))
+	}
+	for _, i := range t.Indexes {
+		if plainIndex(i) { // the others only serve speed, and would have to be translated
+			table = append(table, fmt.Sprintf("CREATE INDEX ON %s (%s)", n.quoted(), quoteAll("", i.Columns)))
 		}
-		table = append(table, statements...)
 	}
 	for _, fk := range t.ForeignKeys {
 		keys = append(keys, fmt.Sprintf("ALTER TABLE %s ADD FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE %s ON UPDATE %s",
 			n.quoted(), quoteAll("", fk.Columns), parseName(fk.Parent).quoted(), quoteAll("", fk.Parents), fk.OnDelete, fk.OnUpdate))
 	}
 	return table, keys, nil
-}
-
-// fromSQLiteIndexes makes indexes over plain columns. Others would need an expression
-// translated: a unique one is refused, the rest only serves speed.
-func fromSQLiteIndexes(n name, t *schema.Table, unique bool) ([]string, error) {
-	all, word := t.Indexes, ""
-	if unique {
-		all, word = t.Uniques, "UNIQUE "
-	}
-	var statements []string
-	for _, i := range all {
-		if i.Where != "" || len(i.Columns) != len(i.Terms) {
-			if unique {
-				return nil, fmt.Errorf("unique index %s is over an expression or a part of the rows: make the table in the target yourself", i.Name)
-			}
-			continue
-		}
-		statements = append(statements, fmt.Sprintf("CREATE %sINDEX ON %s (%s)", word, n.quoted(), quoteAll("", i.Columns)))
-	}
-	return statements, nil
 }

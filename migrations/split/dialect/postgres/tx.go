@@ -162,7 +162,7 @@ func dirtySQL(l *layout) []string {
 		columns[i] = fmt.Sprintf("k%d %s", i+1, f.Type)
 	}
 	names := strings.Join(l.captured().logColumns(""), ", ")
-	return []string{fmt.Sprintf("CREATE TABLE %s (%s, PRIMARY KEY (%s))", dirtyTable(l.name), strings.Join(columns, ", "), names)}
+	return []string{fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY (%s))", dirtyTable(l.name), strings.Join(columns, ", "), names)}
 }
 
 func (w *writer) MarkDirty(ctx context.Context, s *schema.Shape, keys []value.Key) error {
