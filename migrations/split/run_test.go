@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -76,7 +77,11 @@ func (s *site) engine(store *control.Store) *split.Engine {
 
 // run runs a command's worth of engine.
 func run(ctx context.Context, e *split.Engine, o split.RunOptions) error {
-	w, err := e.Begin(ctx, "run", split.Make)
+	mode := split.Make
+	if o.Resync {
+		mode = split.Anew
+	}
+	w, err := e.Begin(ctx, "run", mode)
 	if err != nil {
 		return err
 	}
@@ -316,4 +321,47 @@ func TestFullDiskEndsTheMove(t *testing.T) {
 		t.Errorf("%d objects are left in the source", left)
 	}
 	s.exec(`INSERT INTO notes(slug) VALUES ('goes on')`)
+}
+
+// TestOldCopyOfTheSourceIsNoticed puts back a copy of the source that was made during the
+// move: its triggers and its log are in order, and yet it lacks what was written since.
+func TestOldCopyOfTheSourceIsNoticed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 300)
+	e := s.engine(nil)
+	testkit.Check(t, run(t.Context(), e, split.RunOptions{Until: split.ByVerified}))
+	old := filepath.Join(s.dir, "old.db")
+	s.exec(`VACUUM INTO ?`, old)
+	s.exec(`UPDATE notes SET body = 'lost with the copy' WHERE id = 3`)
+	testkit.Check(t, run(t.Context(), e, split.RunOptions{Until: split.ByVerified}))
+	testkit.Check(t, e.Close())
+	testkit.Check(t, s.app.Close())
+	source := filepath.Join(s.dir, "source.db")
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(source + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	testkit.Check(t, os.Rename(old, source))
+	e = s.engine(nil)
+	for range 2 { // it does not forget
+		if err := run(t.Context(), e, split.RunOptions{Until: split.ByVerified}); program.Code(err) != program.Refused || !strings.Contains(err.Error(), "an old copy had been put back") {
+			t.Fatalf("error %v", err)
+		}
+	}
+	testkit.Check(t, run(t.Context(), e, split.RunOptions{Until: split.ByVerified, Resync: true}))
+	s.equal()
+}
+
+// TestServiceAddsAColumn: what the target has besides does not disturb the move.
+func TestServiceAddsAColumn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 300)
+	e := s.engine(nil)
+	testkit.Check(t, run(t.Context(), e, split.RunOptions{Until: split.ByVerified}))
+	_, err := s.open("target.db").Exec(`ALTER TABLE notes ADD COLUMN score INT NOT NULL DEFAULT 0`)
+	testkit.Check(t, err)
+	s.exec(`UPDATE notes SET body = 'after' WHERE id < 9`)
+	testkit.Check(t, run(t.Context(), e, split.RunOptions{Until: split.ByVerified}))
+	s.equal()
 }

@@ -36,6 +36,9 @@ const (
 	// Make begins it: it makes the engine's objects and, if the plan says so, the tables
 	// of the target, and lets the source lead and the target follow.
 	Make
+	// Anew is Make for a run that copies everything anew: it takes a source that is older
+	// than the target knows it.
+	Anew
 	// Any takes what there is, be it half prepared: to remove it.
 	Any
 )
@@ -101,8 +104,11 @@ func (w *Work) begin(ctx context.Context, mode Mode) error {
 	claim := max(source.Claim, target.Claim) + 1
 	w.sides(id, claim)
 	expanded := source.Installed && target.Installed
+	if expanded && mode != Anew && source.Claim < target.Claim {
+		return w.older()
+	}
 	if !expanded {
-		if mode != Make {
+		if mode == Begun {
 			return program.Fail(program.Refused, "finish that with: strangler split run "+w.Name(), "split %s has not begun: the databases are only half prepared", w.Plan.Split)
 		}
 		if err := w.prepare(ctx); err != nil {
@@ -123,20 +129,27 @@ func (w *Work) takeAny(ctx context.Context, source, target dialect.State) error 
 		return err
 	}
 	w.sides(max(source.Move, target.Move), claim)
-	if target.Move != "" {
-		if err := w.To.Claim(ctx, w.Plan.Split, claim); err != nil {
+	if source.Move != "" {
+		if err := w.From.Claim(ctx, w.Plan.Split, claim); err != nil {
 			return err
 		}
 	}
-	if source.Move != "" {
-		return w.From.Claim(ctx, w.Plan.Split, claim)
+	if target.Move != "" {
+		return w.To.Claim(ctx, w.Plan.Split, claim)
 	}
 	return nil
 }
 
+// older refuses a source that is older than the target knows it: the source is claimed
+// first, so its claim can never be the lower one.
+func (w *Work) older() error {
+	return program.Fail(program.Refused, "copy everything anew with: strangler split run "+w.Name()+" --resync",
+		"capture lost: %s is older than %s knows it, as if an old copy had been put back", w.Source.Info().Name, w.Target.Info().Name)
+}
+
 // claim makes this coordinator the only one that either database lets write.
 func (w *Work) claim(ctx context.Context, claim int64) error {
-	for _, s := range []transfer.Side{w.To, w.From} {
+	for _, s := range []transfer.Side{w.From, w.To} {
 		state, err := s.State(ctx, w.Plan.Split)
 		if err != nil {
 			return err

@@ -42,7 +42,11 @@ func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err e
 		return err
 	}
 	defer j.close()
-	w, err := j.Begin(cmd.Context(), "run", split.Make)
+	mode := split.Make
+	if o.Resync {
+		mode = split.Anew
+	}
+	w, err := j.Begin(cmd.Context(), "run", mode)
 	if err != nil {
 		return err
 	}

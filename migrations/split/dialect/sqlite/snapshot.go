@@ -85,7 +85,7 @@ func (s *Snapshot) look(ctx context.Context) error {
 		return s.db.explain(err, "look at the split's triggers")
 	}
 	for table, columns := range set.Tables {
-		if now.Tables[table] != columns {
+		if !stillHolds(s.move.Role, columns, now.Tables[table]) {
 			return lost(table, "its columns were (%s) and are (%s)", columns, now.Tables[table])
 		}
 	}
@@ -93,6 +93,22 @@ func (s *Snapshot) look(ctx context.Context) error {
 		return lost(s.withoutTriggers(ctx), "triggers of the engine are gone or changed")
 	}
 	return nil
+}
+
+// stillHolds reports whether a table has the columns that it had. A service may add
+// columns to its table: the source knows nothing of them. One that the source adds would
+// be missing in the target.
+func stillHolds(role, had, has string) bool {
+	if had == has || role != dialect.Target {
+		return had == has
+	}
+	now := strings.Split(has, ", ")
+	for _, c := range strings.Split(had, ", ") {
+		if !slices.Contains(now, c) {
+			return false
+		}
+	}
+	return true
 }
 
 // withoutTriggers names the first table that lacks one of its triggers.
