@@ -113,6 +113,10 @@ func TestH2C(t *testing.T) {
 	if got := r.do("POST", "/y", strings.NewReader("hello")); got.ProtoMajor != 1 || got.saw.Body != sum("hello") {
 		t.Errorf("HTTP/1.1: %s, %+v", got.Proto, got.saw)
 	}
+	// A request that is no longer than what tells the protocols apart.
+	if answer := r.send("GET / HTTP/1.0\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.0 200 ") && !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
+		t.Errorf("a short request: %q", answer)
+	}
 }
 
 // A head that is refused is in the log, whatever the protocol that it came by.

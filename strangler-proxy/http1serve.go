@@ -49,6 +49,10 @@ func (c *http1Conn) serveRaw(raw syscall.RawConn) {
 		state, failed = c.readable(fd)
 		return failed != nil || state != needsMore
 	}
+	// What the door has read may be all that comes for now.
+	if c.in.Len() > 0 && c.step(false) == over {
+		return
+	}
 	for {
 		err := raw.Read(callback)
 		switch {
