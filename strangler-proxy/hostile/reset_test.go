@@ -22,6 +22,7 @@ import (
 func TestRapidResets(t *testing.T) {
 	t.Parallel()
 	const connections, streams = 10, 20
+	const work = 300 * time.Millisecond // of the upstream for each request
 	var running, most, all atomic.Int64
 	m := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/slow" {
@@ -32,7 +33,7 @@ func TestRapidResets(t *testing.T) {
 		all.Add(1)
 		for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 		}
-		<-time.After(300 * time.Millisecond) // whether or not somebody still waits for it
+		<-time.After(work) // whether or not somebody still waits for it
 	}))
 	t.Cleanup(m.Close)
 	p := start(t, fmt.Sprintf("monolith: %s\nh2c: true\nlimits: { streams: %d }\n", m.URL, streams))
@@ -49,6 +50,9 @@ func TestRapidResets(t *testing.T) {
 				}
 				left -= n
 				sent.Add(int64(n))
+				if left > 0 { // what the connection that was thrown out has begun counts, too
+					time.Sleep(2 * work)
+				}
 				reconnected.Add(1)
 			}
 		})
