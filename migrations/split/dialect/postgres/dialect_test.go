@@ -307,3 +307,26 @@ func TestLostCaptureIsNoticed(t *testing.T) {
 		test.side.read(t, func(snap dialect.Snapshot) error { return snap.Captured(t.Context()) })
 	}
 }
+
+func TestCascadeIsLoggedLikeAnApplicationsWrite(t *testing.T) {
+	t.Parallel()
+	_, target := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY, user_id int)`)
+	target.write(t, func(tx dialect.Tx) error {
+		rows := []value.Row{{value.OfInt(1), value.OfInt(7)}, {value.OfInt(2), value.OfInt(8)}, {value.OfInt(3), value.OfInt(9)}}
+		return errors.Join(tx.Insert(t.Context(), target.move.Shapes[0], rows), tx.Lead(t.Context(), dialect.Record{Owner: dialect.Target, Epoch: 1}))
+	})
+	entry := func(user int64, onDelete string, gone bool) dialect.LooseEntry {
+		key := dialect.LooseKey{ForeignKey: schema.ForeignKey{Table: "t", Columns: []string{"user_id"}, Parent: "users", Parents: []string{"id"}}, OnDelete: onDelete}
+		return dialect.LooseEntry{Key: key, Parent: value.Key{value.OfInt(user)}, Gone: gone}
+	}
+	target.write(t, func(tx dialect.Tx) error {
+		loose := tx.(dialect.LooseTx)
+		return errors.Join(loose.Cascade(t.Context(), entry(7, "delete", true)), loose.Cascade(t.Context(), entry(8, "nullify", true)), loose.Cascade(t.Context(), entry(9, "delete", false)))
+	})
+	if got := ask(t, connect(t, target.dsn), `SELECT id || ':' || coalesce(user_id::text, '-') FROM t ORDER BY id`); got != "2:- 3:9" {
+		t.Errorf("the table holds %q", got)
+	}
+	if got := target.logged(t); !slices.Equal(got, []string{"t 1", "t 2", "t 3"}) {
+		t.Errorf("logged %q", got)
+	}
+}

@@ -57,6 +57,7 @@ func (in *inspector) catalog(ctx context.Context, tables []string) (*schema.Cata
 			}
 		}
 	}
+	cat.Notes = cascadeNotes(cat)
 	return cat, nil
 }
 
