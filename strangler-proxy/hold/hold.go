@@ -78,7 +78,6 @@ func (o *Order) check() error {
 	o.Routes = slices.Compact(o.Routes)
 	o.TTL, o.Limit = orDefault(o.TTL, DefaultTTL), orDefault(o.Limit, DefaultLimit)
 	o.Requests, o.Bytes = orDefault(o.Requests, DefaultRequests), orDefault(o.Bytes, DefaultBytes)
-	o.TTL = min(o.TTL, o.Limit)
 	switch {
 	case !named(o.ID):
 		return invalid("give an id of at most 128 letters, digits and . _ -", "%q is no id for a hold", o.ID)
@@ -97,6 +96,7 @@ func (o *Order) check() error {
 	case o.Bytes < 1 || o.Bytes > MaxBytes:
 		return invalid(fmt.Sprintf("from 1 to %d", MaxBytes), "a hold cannot park %d bytes", o.Bytes)
 	}
+	o.TTL = min(o.TTL, o.Limit)
 	return nil
 }
 
