@@ -256,14 +256,16 @@ func (p *Proxy) Splits() []admin.Split {
 		return known[name]
 	}
 	for _, r := range p.current.Load().config.Routes {
-		if r.Split != "" {
-			of(r.Split).Routes = append(of(r.Split).Routes, r.Name)
+		if r.Split == "" {
+			continue
+		}
+		split := of(r.Split)
+		split.Routes = append(split.Routes, r.Name)
+		if r.Data == route.DataMoved {
+			split.Owner = splits.Target // also when the records cannot be read any more
 		}
 	}
-	records, err := splits.Read(p.opts.ConfigPath)
-	if err != nil {
-		p.opts.Log.Error("the owners of splits cannot be read", "err", err)
-	}
+	records, _ := splits.Read(p.opts.ConfigPath) // whoever loads the configuration says what is wrong
 	for name, r := range records {
 		split := of(name)
 		split.Owner, split.Epoch, split.Pending, split.Since = r.Owner, r.Epoch, r.Pending, &r.Since
