@@ -225,7 +225,11 @@ func TestStopBreaksOffWhatIsHeldForTooLong(t *testing.T) {
 		r.hold("")
 		waiting := r.begin(client(), "POST", "/s/x", "x")
 		r.awaitParked(1)
+		began := time.Now()
 		r.stop()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("the stop took %s", took)
+		}
 		if got := <-waiting; got.err == nil || m.hits.Load() != 0 {
 			t.Errorf("%+v; want an error, and nobody asked", got)
 		}
@@ -251,11 +255,18 @@ func proxyAt(t *testing.T, path string) (p *process, admin string) {
 	if p.says == "" {
 		t.Fatalf("the proxy did not start: %v", <-p.ended)
 	}
+	_, admin = addressesOf(t, path)
+	return p, admin
+}
+
+// addressesOf are the urls that a file names.
+func addressesOf(t *testing.T, path string) (public, admin string) {
+	t.Helper()
 	cfg, _, err := config.Parse(path, must(os.ReadFile(path)), config.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, "http://" + cfg.Admin
+	return "http://" + cfg.Listen, "http://" + cfg.Admin
 }
 
 func must(text []byte, err error) []byte {
@@ -325,6 +336,42 @@ func TestProxyIsKilledWhileItHolds(t *testing.T) {
 	if status, text, err := ask(t, "PUT", address+"/-/splits/reviews/owner", `{"owner":"source","epoch":1,"routes":["r"]}`); err != nil || status != 409 {
 		t.Errorf("an old epoch: %d %s %v", status, text, err)
 	}
+}
+
+// Another process takes the sockets over while requests are parked. The old one lets them
+// go to whoever owns the tables by then, though it does not watch the file any more.
+func TestHandoverWithinAHold(t *testing.T) {
+	t.Parallel()
+	m, s := newEcho(t, "monolith"), newEcho(t, "s")
+	path := splitFile(t, m.URL, s.URL)
+	socket := filepath.Join(t.TempDir(), "s")
+	old := startProcess(t, path, socket)
+	_, address := addressesOf(t, path)
+	order := strings.Replace(fmt.Sprintf(holdOrder, ""), `"20s"`, `"900ms"`, 1)
+	if status, text, err := ask(t, "POST", address+"/-/holds", order); err != nil || status != 200 {
+		t.Fatal(status, text, err)
+	}
+	waiting := make(chan string, 1)
+	go func() {
+		_, text, err := ask(t, "POST", "http://"+old.says+"/s/x", "{}")
+		waiting <- fmt.Sprint(text, err)
+	}()
+	await(t, "the parked request", func() bool {
+		_, text, _ := ask(t, "GET", address+"/-/holds", "")
+		return strings.Contains(text, `"parked": 1`)
+	})
+	startProcess(t, path, socket)
+	await(t, "the successor", func() bool { // which knows of no hold
+		_, text, err := ask(t, "GET", address+"/-/holds", "")
+		return err == nil && !strings.Contains(text, `"id"`)
+	})
+	if status, text, err := ask(t, "PUT", address+"/-/splits/reviews/owner", `{"owner":"target","epoch":1,"routes":["r"]}`); err != nil || status != 200 {
+		t.Fatal(status, text, err)
+	}
+	if got := <-waiting; !strings.Contains(got, `"Server":"s"`) {
+		t.Errorf("the parked request got %s", got)
+	}
+	<-old.ended
 }
 
 // splitFile is a file of split with addresses that stay.
