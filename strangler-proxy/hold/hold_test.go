@@ -427,3 +427,21 @@ func BenchmarkWithoutAHold(b *testing.B) {
 		}
 	})
 }
+
+// A proxy that ends must not send what it parked to somebody for a client that is gone.
+func TestCloseGivesUpWhatIsParked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := hold.New(hold.Options{})
+		begin(t, k, order("a"))
+		waiting := park(k, 0, &client{})
+		synctest.Wait()
+		k.Close()
+		if got := <-waiting; got != hold.Left {
+			t.Errorf("%v, want %v", got, hold.Left)
+		}
+		if _, err := k.Add(order("b")); err == nil {
+			t.Error("a hold began after the end")
+		}
+	})
+}

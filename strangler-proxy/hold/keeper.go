@@ -96,7 +96,7 @@ func (k *Keeper) Add(o Order) (Status, error) {
 	k.set(append(others, h))
 	if before != nil { // what it parked finds the new one
 		before.timer.Stop()
-		before.wake()
+		before.wake(false)
 	}
 	return h.Status(), nil
 }
@@ -208,7 +208,7 @@ func (k *Keeper) end(h *Hold, why string) bool {
 	}
 	h.timer.Stop()
 	k.set(slices.Delete(slices.Clone(holds), at, at+1))
-	h.wake()
+	h.wake(why == ByClosing)
 	k.mu.Unlock()
 	k.totals.end(why)
 	k.opts.Ended(h.Status(), why)
@@ -232,7 +232,8 @@ func (k *Keeper) Get(id string) (Status, error) {
 	return Status{}, ErrUnknown
 }
 
-// Close ends all holds, and none begins any more.
+// Close ends all holds, and none begins any more. What is parked is given up, as if its
+// client had left: whoever closes has broken the connections off.
 func (k *Keeper) Close() {
 	k.mu.Lock()
 	k.closed = true
@@ -255,6 +256,7 @@ type Hold struct {
 	mu      sync.Mutex // guards what follows
 	expires time.Time
 	ended   bool
+	givenUp bool // at its end
 	parked  int
 	bytes   int64
 	most    int

@@ -71,7 +71,7 @@ func (h *Hold) wait(limit time.Duration, c Client) Outcome {
 	for {
 		select {
 		case <-h.done:
-			return Released
+			return h.outcome()
 		case now := <-look.C:
 			switch {
 			case c.Left():
@@ -83,12 +83,22 @@ func (h *Hold) wait(limit time.Duration, c Client) Outcome {
 	}
 }
 
-// wake lets everything go on that is parked.
-func (h *Hold) wake() {
+// outcome is what becomes of the requests of a hold that has ended.
+func (h *Hold) outcome() Outcome {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.givenUp {
+		return Left
+	}
+	return Released
+}
+
+// wake lets everything go on that is parked, or gives it up.
+func (h *Hold) wake(giveUp bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.ended {
-		h.ended = true
+		h.ended, h.givenUp = true, giveUp
 		close(h.done)
 	}
 }
