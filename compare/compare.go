@@ -31,7 +31,9 @@ func Compare(in Recordings, opts Options) (*report.Report, error) {
 		return nil, err
 	}
 	j.runs()
-	j.report.Outcomes = outcome.Matrix(outcomesOf(in.Before), outcomesOf(in.After))
+	if !slices.ContainsFunc(slices.Concat(in.Before, in.After), withoutTests) {
+		j.report.Outcomes = outcome.Matrix(outcomesOf(in.Before), outcomesOf(in.After))
+	}
 	if !j.invalid() {
 		j.learn()
 		for _, after := range j.after {
@@ -114,6 +116,9 @@ func outcomesOf(list []*record.Recording) []outcome.Outcomes {
 	}
 	return all
 }
+
+// withoutTests reports whether a recording is of no suite: a replay or a HAR file.
+func withoutTests(r *record.Recording) bool { return r.Info.Results == record.NoResults }
 
 // learn holds the runs of BEFORE against the first one.
 func (j *judge) learn() {

@@ -54,7 +54,7 @@ func Command(name string, opts Options) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(t.run(), t.record(), t.diff(), t.explain(), t.accept(), t.selftest())
+	cmd.AddCommand(t.run(), t.record(), t.diff(), t.explain(), t.accept(), t.selftest(), t.replay())
 	return cmd
 }
 

@@ -37,7 +37,9 @@ func TestProducers(t *testing.T) {
 			parse := map[string]func(string) (outcome.Outcomes, error){
 				".xml":  func(s string) (outcome.Outcomes, error) { return outcome.JUnit(strings.NewReader(s)) },
 				".json": func(s string) (outcome.Outcomes, error) { return outcome.GoTest(strings.NewReader(s)) },
-				".tap":  func(s string) (outcome.Outcomes, error) { return outcome.TAP(iotest.OneByteReader(strings.NewReader(s))) },
+				".tap": func(s string) (outcome.Outcomes, error) {
+					return outcome.TAP(iotest.OneByteReader(strings.NewReader(s)))
+				},
 			}[filepath.Ext(file)]
 			got, err := parse(string(text))
 			if err != nil {

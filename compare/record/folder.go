@@ -34,6 +34,9 @@ const (
 	Interrupted = "interrupted"
 )
 
+// NoResults is Info.Results of a recording that no suite made.
+const NoResults = "none"
+
 // Info says what a recording is of.
 type Info struct {
 	Schema    int       `json:"schema"` // 1

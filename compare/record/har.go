@@ -195,7 +195,7 @@ func harHeaders(list []harHeader) http.Header {
 func (h *har) finish() {
 	h.rec.Info = Info{
 		Schema: 1, Name: strings.TrimSuffix(filepath.Base(h.path), ".har"), Target: h.origin, Started: h.rec.Info.Started,
-		Ended: h.ended, Status: Complete, Exchanges: len(h.rec.Exchanges), Results: "none", Command: []string{},
+		Ended: h.ended, Status: Complete, Exchanges: len(h.rec.Exchanges), Results: NoResults, Command: []string{},
 	}
 	h.rec.Outcomes.Tests = []outcome.Test{}
 }

@@ -38,6 +38,7 @@ type view struct {
 	Backends []string
 	Bad      []outcome.Row // tests of which there is something to say
 	Good     int
+	More     int // findings beyond those of the page
 }
 
 type tally struct {
@@ -68,7 +69,10 @@ type bodyLine struct {
 }
 
 // maxPage bounds the bodies of a page: what comes after is in the JSON.
-const maxPage = 3 << 20
+const (
+	maxPage         = 2 << 20
+	maxPageFindings = 1000
+)
 
 // HTML writes the report as one page that needs no network.
 func (r *Report) HTML(w io.Writer) error {
@@ -86,6 +90,7 @@ func (r *Report) HTML(w io.Writer) error {
 		}
 	}
 	v.Groups, v.Backends = r.grouped()
+	v.More = max(0, len(r.Findings)-maxPageFindings)
 	return page.Execute(w, v)
 }
 
@@ -100,7 +105,8 @@ func (r *Report) grouped() (groups []routeGroup, backends []string) {
 	}
 	all := map[string]bool{}
 	room := maxPage
-	for _, f := range byRoute(r.Findings) {
+	list := byRoute(r.Findings)
+	for _, f := range list[:min(maxPageFindings, len(list))] {
 		if len(groups) == 0 || groups[len(groups)-1].Route.Route != f.Route {
 			route, ok := routes[f.Route]
 			if !ok {

@@ -20,7 +20,7 @@ type printer struct {
 
 func (p *printer) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = io.WriteString(p.w, clean(fmt.Sprintf(format+"\n", args...))) // what a service sent must not steer a terminal
 	}
 }
 
