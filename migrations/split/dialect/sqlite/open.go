@@ -78,8 +78,11 @@ func Open(ctx context.Context, dsn string, o Options) (*Database, error) {
 
 // file is what is opened: the file itself, or an empty one that stands in for it.
 func (d *Database) file(o Options) (string, error) {
-	if _, err := os.Stat(d.path); !o.Absent || !errors.Is(err, os.ErrNotExist) {
+	switch _, err := os.Stat(d.path); {
+	case o.Create || !errors.Is(err, os.ErrNotExist):
 		return d.path, nil
+	case !o.Absent:
+		return "", program.Fail(program.Usage, "check the path", "there is no database %s", d.path)
 	}
 	if _, err := os.Stat(filepath.Dir(d.path)); err != nil {
 		return d.path, nil // opening it says what is wrong
