@@ -1,62 +1,65 @@
 package mixes_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
-	"github.com/stranglerfig/toolkit/internal/owner"
 	"github.com/stranglerfig/toolkit/internal/shoptest"
-	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
 
 const reviewsConfig = `version: 1
 monolith: %s
 services:
   reviews: %s
-guard: off
 routes:
   product-reviews:
     match: /api/products/{id}/reviews/**
     to: reviews
-    stage: %s
+    stage: monolith
+  review-form: { match: "POST /p/{id}/reviews", stage: monolith }
+  account: { match: "DELETE /api/me", stage: monolith }
+groups:
+  reviews: { routes: [product-reviews], split: reviews }
 `
 
-// reviewsShop is the monolith and the reviews service behind the proxy, and the files
-// of their databases.
+// reviewsShop is the monolith and the reviews service behind the proxy, and what the
+// split between them needs to know.
 type reviewsShop struct {
 	monolith, service *shoptest.Process
 	url, admin        string
-	config            string
-	source, target    *sqlite.DB
-	start             func() *shoptest.Process // starts the service again
+	dir               string
+	env               []string
+	run               *exec.Cmd // strangler split run
 }
 
 func newReviewsShop(t *testing.T) *reviewsShop {
 	t.Helper()
-	dir, addr := t.TempDir(), freeAddress(t)
-	monolith, err := shoptest.StartMonolith(t.Context(), bin, dir, "--reviews", "http://"+addr)
-	if err != nil {
+	s := &reviewsShop{dir: t.TempDir()}
+	addr, config := freeAddress(t), filepath.Join(s.dir, "strangler.yaml")
+	var err error
+	if s.monolith, err = shoptest.StartMonolith(t.Context(), bin, s.dir, "--reviews", "http://"+addr); err != nil {
 		t.Fatal(err)
 	}
-	stopAtEnd(t, monolith)
-	s := &reviewsShop{monolith: monolith, config: filepath.Join(dir, "strangler.yaml")}
-	s.start = func() *shoptest.Process {
-		service, err := shoptest.Start(t.Context(), filepath.Join(bin, "reviews"), "serve", "--addr", addr,
-			"--db", filepath.Join(dir, "reviews.db"), "--monolith", monolith.URL, "--refresh", "50ms", "--log-level", "warn")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(service.Kill)
-		return service
+	stopAtEnd(t, s.monolith)
+	if s.service, err = shoptest.Start(t.Context(), filepath.Join(bin, "reviews"), "serve", "--addr", addr,
+		"--db", filepath.Join(s.dir, "reviews.db"), "--monolith", s.monolith.URL, "--refresh", "50ms", "--log-level", "warn"); err != nil {
+		t.Fatal(err)
 	}
-	s.service = s.start()
-	s.route(t, "monolith")
-	s.url, s.admin = startProxy(t, s.config)
-	s.source, s.target = openDB(t, filepath.Join(dir, "monolith.db")), openDB(t, filepath.Join(dir, "reviews.db"))
+	t.Cleanup(s.service.Kill)
+	if err := os.WriteFile(config, fmt.Appendf(nil, reviewsConfig, s.monolith.URL, s.service.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.url, s.admin = startProxy(t, config)
+	s.env = append(os.Environ(), "SHOP_DB="+filepath.Join(s.dir, "monolith.db"), "REVIEWS_DB="+filepath.Join(s.dir, "reviews.db"), "STRANGLER_ADMIN="+s.admin)
 	return s
 }
 
@@ -70,58 +73,115 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func openDB(t *testing.T, path string) *sqlite.DB {
+// command is a command of the split with the plan of the reviews, as a person would type
+// it where the shop runs.
+func (s *reviewsShop) command(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	plans, err := filepath.Abs(filepath.Join("..", "..", "migrations", "plans"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
-	return db
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "strangler"), append([]string{"split", args[0], "reviews", "--plans", plans}, args[1:]...)...)
+	cmd.Env, cmd.Dir = s.env, s.dir
+	return cmd
 }
 
-// route writes the file with the route at stage, and waits for the proxy if it runs.
-func (s *reviewsShop) route(t *testing.T, stage string) {
+func (s *reviewsShop) split(t *testing.T, args ...string) {
 	t.Helper()
-	if err := os.WriteFile(s.config, fmt.Appendf(nil, reviewsConfig, s.monolith.URL, s.service.URL, stage), 0o600); err != nil {
-		t.Fatal(err)
+	began := time.Now()
+	out, err := s.command(t.Context(), t, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("split %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	if s.admin != "" {
-		eventually(t, "the proxy follows the file", func() bool { return routes(t, s.admin)[0].Stage == stage })
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "split reviews: ") {
+			t.Logf("%s took %s: %s", args[0], time.Since(began).Round(time.Millisecond), strings.TrimSpace(line))
+		}
 	}
 }
 
-// move gives the reviews to side.
-func (s *reviewsShop) move(t *testing.T, side string, epoch int) {
+// follow lets the engine run until unfollow, or the end of the test.
+func (s *reviewsShop) follow(t *testing.T) {
 	t.Helper()
-	if err := shoptest.Move(t.Context(), s.source, s.target, "reviews", side, epoch); err != nil {
+	var out strings.Builder
+	s.run = s.command(context.WithoutCancel(t.Context()), t, "run")
+	s.run.Stdout, s.run.Stderr = &out, &out
+	if err := s.run.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.unfollow(t) })
+	eventually(t, "the engine runs", func() bool {
+		out, err := s.command(t.Context(), t, "status").CombinedOutput()
+		return err == nil && strings.Contains(string(out), "strangler split run, process")
+	})
+}
+
+func (s *reviewsShop) unfollow(t *testing.T) {
+	t.Helper()
+	if s.run == nil {
+		return
+	}
+	_ = s.run.Process.Signal(syscall.SIGINT) // it may have ended already: then Wait says so
+	var exit *exec.ExitError
+	if err := s.run.Wait(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 130) {
+		t.Errorf("split run: %v\n%s", err, s.run.Stderr)
+	}
+	s.run = nil
 }
 
 // aboutReviews are the tests that have to do with reviews in any way.
-const aboutReviews = "Review|DeleteAccount|Product|Feed|Dashboard|Journey|Shopper|Form|Pages|Markup|Audit|Categories"
+const aboutReviews = "Review|DeleteAccount|Product|Feed|Dashboard|Journey|Shopper|Form|Pages|Markup|Audit"
 
-// TestSuiteWithTheReviewsMoved runs the suite before the reviews move, after that with
-// their routes at the service and at the monolith, which then asks the service itself,
-// and after they came back.
-func TestSuiteWithTheReviewsMoved(t *testing.T) {
-	t.Parallel()
+// TestSuiteWhileTheReviewsMove takes the reviews all the way, as a person would, and runs
+// the suite at each point of it: no test may notice where the reviews are, or that they
+// are just moving.
+func TestSuiteWhileTheReviewsMove(t *testing.T) {
 	s := newReviewsShop(t)
+	s.split(t, "run", "--until", "verified")
+	s.follow(t)
 	suite(t, s.url, aboutReviews).green(t)
-	s.move(t, owner.Target, 1)
-	t.Run("at the monolith", func(t *testing.T) { suite(t, s.url, aboutReviews).green(t) })
-	s.route(t, "live")
-	t.Run("live", func(t *testing.T) {
+
+	s.split(t, "cutover", "--yes")
+	t.Run("at the service", func(t *testing.T) {
 		suite(t, s.url, ".").green(t)
-		if r := routes(t, s.admin)[0]; r.Service == 0 || r.Fallbacks+r.Failed > 0 {
+		if r := routes(t, s.admin)[0]; r.Stage != "live" || r.Service == 0 || r.Fallbacks+r.Failed > 0 {
 			t.Errorf("the proxy counted %+v", r)
 		}
 	})
-	s.route(t, "monolith")
-	s.move(t, owner.Source, 2)
+	t.Run("past the proxy", func(t *testing.T) { suite(t, s.monolith.URL, aboutReviews).green(t) })
+	t.Run("there and back", func(t *testing.T) { s.thereAndBack(t) })
 	t.Run("back again", func(t *testing.T) { suite(t, s.url, aboutReviews).green(t) })
-	if status(t, s.service.URL+"/api/products/1/reviews") != http.StatusOK {
-		t.Error("the service does not show its copy")
+
+	s.split(t, "cutover", "--yes")
+	s.unfollow(t)
+	s.split(t, "complete", "--yes", "--confirm", "--reason", "the suite is green")
+	t.Run("completed", func(t *testing.T) { suite(t, s.url, aboutReviews).green(t) })
+	s.service.Kill()
+	for path, want := range map[string]int{"/p/1": 200, "/": 200, "/api/products/1": 200, "/api/products/1/reviews": 503} {
+		if got := status(t, s.url+path); got != want {
+			t.Errorf("without the service %s is answered with %d, want %d", path, got, want)
+		}
+	}
+}
+
+// thereAndBack runs the suite while the reviews change owners all the time. They begin at
+// the service and end at the monolith.
+func (s *reviewsShop) thereAndBack(t *testing.T) {
+	done := make(chan verdict, 1)
+	go func() {
+		defer close(done) // suite may end the test
+		done <- suite(t, s.url, aboutReviews)
+	}()
+	for switches := 1; ; switches++ {
+		s.split(t, "rollback", "--yes")
+		select {
+		case v := <-done:
+			v.green(t)
+			t.Logf("with %d switches", switches)
+			return
+		default:
+		}
+		s.split(t, "cutover", "--yes")
+		switches++
 	}
 }
