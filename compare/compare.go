@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stranglerfig/toolkit/compare/align"
 	"github.com/stranglerfig/toolkit/compare/differ"
 	"github.com/stranglerfig/toolkit/compare/outcome"
@@ -30,12 +32,17 @@ func Compare(in Recordings, opts Options) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.sound(in.Before) {
+		j.learn()
+	}
+	if err := j.loadAfter(); err != nil {
+		return nil, err
+	}
 	j.runs()
 	if !slices.ContainsFunc(slices.Concat(in.Before, in.After), withoutTests) {
 		j.report.Outcomes = outcome.Matrix(outcomesOf(in.Before), outcomesOf(in.After))
 	}
 	if !j.invalid() {
-		j.learn()
 		for _, after := range j.after {
 			j.compare(after)
 		}
@@ -47,19 +54,21 @@ func Compare(in Recordings, opts Options) (*report.Report, error) {
 
 // A judge gathers what the runs show.
 type judge struct {
-	opts   Options
-	in     Recordings
-	differ *differ.Differ
-	noise  differ.Noise
-	before []*side
-	after  []*side
-	routes map[string]*routeSeen
-	groups map[groupKey]*report.Finding
-	calls  map[callKey]*report.Call
-	noisy  map[callKey]bool // BEFORE's own runs do not agree about the calls
-	marks  map[int]*report.Example
-	suite  *differ.Suite // of the last AFTER, for the state
-	report *report.Report
+	opts      Options
+	in        Recordings
+	differ    *differ.Differ
+	noise     differ.Noise
+	before    []*side
+	after     []*side
+	routes    map[string]*routeSeen
+	groups    map[groupKey]*report.Finding
+	calls     map[callKey]*report.Call
+	noisy     map[callKey]bool // BEFORE's own runs do not agree about the calls
+	marks     map[int]*report.Example
+	suite     *differ.Suite // of the last AFTER, for the state
+	templates *align.Routes
+	dropped   map[*record.Recording]int // exchanges of what is no longer in memory
+	report    *report.Report
 }
 
 func newJudge(in Recordings, opts Options) (*judge, error) {
@@ -79,6 +88,13 @@ func newJudge(in Recordings, opts Options) (*judge, error) {
 		return nil, err
 	}
 	var routes align.Routes
+	var loading errgroup.Group
+	for _, r := range in.Before {
+		loading.Go(r.Load)
+	}
+	if err := loading.Wait(); err != nil {
+		return nil, err
+	}
 	for _, r := range in.Before {
 		routes.Learn(func(yield func(method, path string) bool) {
 			for i := range r.Exchanges {
@@ -91,16 +107,31 @@ func newJudge(in Recordings, opts Options) (*judge, error) {
 	routes.Settle()
 	j := &judge{
 		opts: opts, in: in, differ: d, routes: map[string]*routeSeen{}, groups: map[groupKey]*report.Finding{},
-		calls: map[callKey]*report.Call{}, noisy: map[callKey]bool{}, marks: map[int]*report.Example{},
+		calls: map[callKey]*report.Call{}, noisy: map[callKey]bool{}, marks: map[int]*report.Example{}, dropped: map[*record.Recording]int{},
 		report: &report.Report{Schema: report.Schema},
 	}
 	for _, r := range in.Before {
 		j.before = append(j.before, newSide(r, &routes))
 	}
-	for _, r := range in.After {
-		j.after = append(j.after, newSide(r, &routes))
-	}
+	j.templates = &routes
 	return j, nil
+}
+
+// loadAfter reads the runs of AFTER, once the runs of BEFORE that only tell the noise are
+// out of the way: at most two runs are in memory at a time, if AFTER ran once.
+func (j *judge) loadAfter() error {
+	for _, r := range j.in.After {
+		if err := r.Load(); err != nil {
+			return err
+		}
+		j.after = append(j.after, newSide(r, j.templates))
+	}
+	return nil
+}
+
+// sound reports whether all recordings can be judged.
+func (j *judge) sound(list []*record.Recording) bool {
+	return !slices.ContainsFunc(list, func(r *record.Recording) bool { return problemOf(r) != "" })
 }
 
 // origins drops what is empty or there twice: an origin of nothing would match everywhere.
@@ -141,6 +172,11 @@ func (j *judge) learn() {
 			j.noisy[callKeyOf("after", other, i)] = true
 		}
 		j.learnState(suite, first, other)
+		if !slices.Contains(j.in.After, other.rec) {
+			j.dropped[other.rec] = len(other.rec.Exchanges)
+			other.rec.Drop()
+			other.items = nil
+		}
 	}
 }
 
@@ -197,10 +233,17 @@ func (j *judge) runs() {
 		for _, r := range one.list {
 			j.report.Runs = append(j.report.Runs, report.Run{
 				Name: r.Info.Name, Side: one.side, Dir: r.Dir, Target: r.Info.Target, Command: r.Info.Command, Started: r.Info.Started,
-				Seconds: max(0, r.Info.Ended.Sub(r.Info.Started).Seconds()), Exchanges: len(r.Exchanges), Tests: len(r.Outcomes.Tests), Problem: problemOf(r),
+				Seconds: max(0, r.Info.Ended.Sub(r.Info.Started).Seconds()), Exchanges: max(len(r.Exchanges), j.dropped[r]), Tests: len(r.Outcomes.Tests), Problem: j.problem(r),
 			})
 		}
 	}
+}
+
+func (j *judge) problem(r *record.Recording) string {
+	if j.dropped[r] > 0 {
+		return "" // it was learned from, so it was sound
+	}
+	return problemOf(r)
 }
 
 // problemOf says why a recording cannot be judged, or nothing.

@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -90,14 +91,17 @@ func TestItself(in Recordings, opts Options) (*SelfTest, error) {
 	if len(in.Before) < 2 || len(in.After) == 0 {
 		return nil, fmt.Errorf("a self-test needs two runs of BEFORE at least, got %d", len(in.Before))
 	}
-	for _, r := range slices.Concat(in.Before, in.After) {
-		if problem := problemOf(r); problem != "" {
-			return nil, fmt.Errorf("%s", problem)
-		}
-	}
 	j, err := newJudge(in, opts)
 	if err != nil {
 		return nil, err
+	}
+	if err := j.loadAfter(); err != nil {
+		return nil, err
+	}
+	for _, r := range slices.Concat(in.Before, in.After) {
+		if problem := problemOf(r); problem != "" {
+			return nil, errors.New(problem)
+		}
 	}
 	j.learn()
 	m := &mutants{before: j.before[0], after: j.after[0], suite: j.differ.Suite(&j.noise), idSet: map[string]int{}}

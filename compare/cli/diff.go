@@ -70,7 +70,7 @@ func openAll(paths []string, after int) (in compare.Recordings, err error) {
 
 // open reads a folder or a HAR file.
 func open(path string) (*record.Recording, error) {
-	read := record.Open
+	read := record.OpenLater
 	if filepath.Ext(path) == ".har" {
 		read = record.OpenHAR
 	}

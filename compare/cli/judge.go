@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -92,9 +93,14 @@ func (t *tool) spec(f judgeFlags) (state.Spec, error) {
 	return s, nil
 }
 
+// gcPercent trades some time for memory while recordings are compared: they are most of what
+// there is, and live long.
+const gcPercent = 40
+
 // judge compares the recordings, writes the reports and prints one.
 func (t *tool) judge(cmd *cobra.Command, in compare.Recordings, o compare.Options, f judgeFlags) (*report.Report, error) {
 	o.Today = in.After[len(in.After)-1].Info.Started // not the clock: the same recordings give the same report
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	r, err := compare.Compare(in, o)
 	if err != nil {
 		return nil, program.Fail(program.Usage, "", "%w", err)

@@ -30,6 +30,9 @@ func (t *tool) replay() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := rec.Load(); err != nil {
+				return program.Fail(program.Usage, "", "%w", err)
+			}
 			r, err := record.Replay(cmd.Context(), rec, target, out, record.Options{Redactor: differ.NewRedactor([]byte(rand.Text()))})
 			if err != nil {
 				return runError(cmd.Context(), err)

@@ -209,7 +209,7 @@ func (t *tool) recordOne(cmd *cobra.Command, p record.Plan) (*record.Recording, 
 	if info.Problem == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d exchanges in %s\n", p.Name, info.Exchanges, info.Ended.Sub(info.Started).Round(100*time.Millisecond))
 	}
-	rec, err := record.Open(p.Dir)
+	rec, err := record.OpenLater(p.Dir)
 	if err != nil {
 		return nil, program.Fail(program.Unreachable, "", "read the recording: %w", err)
 	}
@@ -247,7 +247,7 @@ func (t *tool) record() *cobra.Command {
 			if rec.Info.Problem != "" {
 				return program.Fail(program.Unreachable, "", "the recording is not valid: %s", rec.Info.Problem)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d exchanges, %d tests\n", out, len(rec.Exchanges), len(rec.Outcomes.Tests))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d exchanges, %d tests\n", out, rec.Info.Exchanges, len(rec.Outcomes.Tests))
 			fmt.Fprintln(cmd.OutOrStdout(), "next: "+t.next("diff", out, "BEFORE2", "AFTER"))
 			return nil
 		},

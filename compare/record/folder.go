@@ -62,6 +62,8 @@ type Recording struct {
 	Outcomes  outcome.Outcomes
 	State     []state.Table // of the databases, if it was kept
 	Torn      bool          // the last line was cut off: the recorder was killed
+
+	later bool // the exchanges are still to be read
 }
 
 // limits of what is read, so that a foreign file cannot exhaust memory.
@@ -72,7 +74,32 @@ const (
 
 // Open reads the recording in dir. One that was cut off in the middle is read up to there.
 func Open(dir string) (*Recording, error) {
-	r := &Recording{Dir: dir}
+	r, err := OpenLater(dir)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.Load()
+}
+
+// Load reads the exchanges of a recording that OpenLater opened; of any other it does nothing.
+func (r *Recording) Load() error {
+	if !r.later {
+		return nil
+	}
+	r.later = false
+	return r.readExchanges()
+}
+
+// Drop forgets the exchanges of a recording in a folder, so that another one has room.
+func (r *Recording) Drop() {
+	if info, err := os.Stat(r.Dir); err == nil && info.IsDir() {
+		r.Exchanges, r.later = nil, true
+	}
+}
+
+// OpenLater is Open without the exchanges: Load reads them.
+func OpenLater(dir string) (*Recording, error) {
+	r := &Recording{Dir: dir, later: true}
 	if err := readJSON(filepath.Join(dir, infoFile), &r.Info); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s is no recording: it has no %s: %w", dir, infoFile, fs.ErrNotExist)
@@ -90,11 +117,15 @@ func Open(dir string) (*Recording, error) {
 		return nil, err
 	}
 	r.State = tables
-	return r, r.readExchanges()
+	return r, nil
 }
 
 func (r *Recording) readExchanges() error {
+	var headers interner
 	path := filepath.Join(r.Dir, exchangesFile)
+	if n := r.Info.Exchanges; n > 0 && n <= maxExchanges {
+		r.Exchanges = make([]Exchange, 0, n)
+	}
 	torn, err := eachLine(path, func(n int, text []byte) error {
 		if n > maxExchanges {
 			return fmt.Errorf("%s: more than %d exchanges", path, maxExchanges)
@@ -103,7 +134,7 @@ func (r *Recording) readExchanges() error {
 		if err := json.Unmarshal(text, &e); err != nil {
 			return fmt.Errorf("%s:%d: %w", path, n, err)
 		}
-		e.Request.Header, e.Response.Header = intern(e.Request.Header), intern(e.Response.Header)
+		e.Request.Header, e.Response.Header = headers.header(e.Request.Header), headers.header(e.Response.Header)
 		r.Exchanges = append(r.Exchanges, e)
 		return nil
 	})

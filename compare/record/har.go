@@ -92,6 +92,8 @@ type har struct {
 	rec    *Recording
 	origin string
 	ended  time.Time
+
+	headers interner
 }
 
 func (h *har) bad(dec *json.Decoder, err error) error {
@@ -167,7 +169,7 @@ func (h *har) add(e *harEntry) error {
 		x.Request.Body = []byte(form.Encode())
 	}
 	hide(h.redact, &x)
-	x.Request.Header, x.Response.Header = intern(x.Request.Header), intern(x.Response.Header)
+	x.Request.Header, x.Response.Header = h.headers.header(x.Request.Header), h.headers.header(x.Response.Header)
 	if end := e.Started.Add(x.Duration); end.After(h.ended) {
 		h.ended = end
 	}
