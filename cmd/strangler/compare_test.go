@@ -105,7 +105,7 @@ func TestCompareShopWithItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Findings) > 0 || r.Totals.Exchanges < 50 || r.State == nil || len(r.State.Tables) < 20 {
+	if len(r.Findings) > 0 || r.Totals.Exchanges < 30 || r.State == nil || len(r.State.Tables) < 20 {
 		t.Errorf("%d findings, %d exchanges, state %+v", len(r.Findings), r.Totals.Exchanges, r.State)
 	}
 	loseAWrite(t, out)
