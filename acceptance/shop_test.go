@@ -27,7 +27,9 @@ const (
 
 // unique returns a word that no other test and no other run uses. It has no vowels, so
 // that no word that a test searches for happens to stand in it.
-func unique(prefix string) string { return prefix + noVowels.Replace(strings.ToLower(rand.Text())[:12]) }
+func unique(prefix string) string {
+	return prefix + noVowels.Replace(strings.ToLower(rand.Text())[:12])
+}
 
 var noVowels = strings.NewReplacer("a", "0", "e", "1", "i", "8", "o", "9", "u", "0")
 

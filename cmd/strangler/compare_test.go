@@ -86,7 +86,9 @@ func TestCompareShopWithItself(t *testing.T) {
 	s := newShop(t, bin)
 	command := suiteOf(t, bin, tests)
 	database := map[string]string{"name": "monolith", "driver": "sqlite", "dsn": filepath.Join(s.dir, "shop.db")}
-	spec, err := json.Marshal(map[string]any{"schema": 1, "before": []any{database}, "after": []any{database}, "ignore": []string{"sessions"}})
+	// Views are counted in memory and written a moment later: at the end some may not be there.
+	ignore := []string{"sessions", "product_views"}
+	spec, err := json.Marshal(map[string]any{"schema": 1, "before": []any{database}, "after": []any{database}, "ignore": ignore})
 	if err != nil {
 		t.Fatal(err)
 	}
