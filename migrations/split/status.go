@@ -3,6 +3,7 @@ package split
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/stranglerfig/toolkit/migrations/split/control"
@@ -61,7 +62,13 @@ func (e *Engine) Status(ctx context.Context) (*Status, error) {
 			return nil, err
 		}
 	}
-	return s, e.running(ctx, s)
+	if err := e.running(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.Running == nil && state.State(s.Phase) == state.Window {
+		s.Next = slices.Insert(s.Next, 0, "strangler split run "+e.Name()) // else the way back grows long
+	}
+	return s, nil
 }
 
 // measure looks into the log of the side that owns, and whether anything was lost.
