@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -272,7 +273,7 @@ func TestAMoveThatIsRefusedIsShown(t *testing.T) {
 		if st, _ := c.Status("r"); st.Problem != "the file is read-only" || s.stage() != "canary 5%" {
 			t.Errorf("%+v", st)
 		}
-		refused.allow = true
+		refused.allow.Store(true)
 		s.traffic(2*time.Second, 2, 0)
 		time.Sleep(time.Minute)
 		if st, _ := c.Status("r"); st.Problem != "" || s.stage() != "canary 25%" {
@@ -283,11 +284,11 @@ func TestAMoveThatIsRefusedIsShown(t *testing.T) {
 
 type refusing struct {
 	*site
-	allow bool
+	allow atomic.Bool
 }
 
 func (r *refusing) Apply(ctx context.Context, m promote.Move) error {
-	if !r.allow {
+	if !r.allow.Load() {
 		return fmt.Errorf("the file is read-only")
 	}
 	return r.site.Apply(ctx, m)
