@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,14 +12,16 @@ import (
 	"time"
 )
 
-// A load is a stream of GET requests. At Rate requests a second each is due at its
+// A load is a stream of requests. At Rate requests a second each is due at its
 // own moment, and its latency counts from there: a server that stalls is charged for
 // every request that had to wait. Without a rate each connection sends its next
 // request as soon as it has the answer.
 type load struct {
-	Rate        int           // requests a second; 0: as many as possible
-	Duration    time.Duration // how long requests are sent
-	Connections int           // at most so many at once
+	Method      string          // GET without
+	Rate        int             // requests a second; 0: as many as possible
+	Duration    time.Duration   // how long requests are sent
+	Connections int             // at most so many at once
+	Done        <-chan struct{} // if it is closed, no more requests are sent
 	URL         func(i int64) string
 	Check       func(res *http.Response) error // nil wants status 200
 }
@@ -88,7 +91,7 @@ func (l load) worker(ctx context.Context, client *http.Client, start time.Time, 
 			due = start.Add(time.Duration(i) * time.Second / time.Duration(l.Rate))
 			time.Sleep(time.Until(due))
 		}
-		if due.Sub(start) >= l.Duration {
+		if due.Sub(start) >= l.Duration || l.done() {
 			break
 		}
 		if err := l.send(ctx, client, i); err != nil {
@@ -100,8 +103,17 @@ func (l load) worker(ctx context.Context, client *http.Client, start time.Time, 
 	return mine
 }
 
+func (l load) done() bool {
+	select {
+	case <-l.Done: // never, where there is none
+		return true
+	default:
+		return false
+	}
+}
+
 func (l load) send(ctx context.Context, client *http.Client, i int64) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.URL(i), nil)
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(l.Method, http.MethodGet), l.URL(i), nil)
 	if err != nil {
 		return err
 	}
@@ -111,13 +123,13 @@ func (l load) send(ctx context.Context, client *http.Client, i int64) error {
 	}
 	defer res.Body.Close()
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
-		return fmt.Errorf("GET %s: %w", req.URL, err)
+		return fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
 	}
 	if l.Check != nil {
 		return l.Check(res)
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: status %s", req.URL, res.Status)
+		return fmt.Errorf("%s %s: status %s", req.Method, req.URL, res.Status)
 	}
 	return nil
 }

@@ -58,6 +58,29 @@ func TestStallIsCharged(t *testing.T) {
 	}
 }
 
+// TestDoneEndsALoad: what is under way is finished, and nothing more is sent.
+func TestDoneEndsALoad(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	var count, other atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			other.Add(1)
+		}
+		if count.Add(1) == 5 {
+			close(done)
+		}
+	}))
+	t.Cleanup(server.Close)
+	got, err := load{Method: http.MethodPost, Rate: 200, Duration: time.Hour, Connections: 1, Done: done, URL: func(int64) string { return server.URL }}.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.sent() != 5 || got.failed != 0 || other.Load() != 0 {
+		t.Errorf("sent %d, failed %s, %d not by POST; want 5 in all", got.sent(), failures(got), other.Load())
+	}
+}
+
 func TestFailuresAreCounted(t *testing.T) {
 	t.Parallel()
 	var count atomic.Int64

@@ -38,10 +38,19 @@ func (s section) markdown(w io.Writer) {
 	if s.text != "" {
 		fmt.Fprintf(w, "\n%s\n", s.text)
 	}
-	fmt.Fprintf(w, "\n| %s |\n|%s\n", strings.Join(s.header, " | "), strings.Repeat(" --- |", len(s.header)))
+	fmt.Fprintf(w, "\n%s|%s\n", line(s.header), strings.Repeat(" --- |", len(s.header)))
 	for _, row := range s.rows {
-		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
+		io.WriteString(w, line(row)) //nolint:errcheck // w is a buffer
 	}
+}
+
+// line is a row of a table of Markdown.
+func line(cells []string) string {
+	var b strings.Builder
+	for _, cell := range cells {
+		b.WriteString("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
+	}
+	return b.String() + "|\n"
 }
 
 // chapter is what the page says about a part; busy is how busy the machine was before.

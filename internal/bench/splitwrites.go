@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+const captureRows = 20_000 // of the table that is written
+
+// A captureCost compares small transactions on a table whose changes are logged with the
+// same on one whose are not.
+type captureCost struct {
+	name    string
+	goal    float64
+	anew    bool      // each write prepares its statement
+	without []float64 // writes a second, by round
+	with    []float64
+}
+
+// ratio is the median over the rounds.
+func (c captureCost) ratio() float64 {
+	var list []float64
+	for i := range c.with {
+		list = append(list, c.with[i]/c.without[i])
+	}
+	return median(list)
+}
+
+// measureCapture writes into two equal tables; one of them is being moved, and its
+// changes are logged.
+func (r *splitRun) measureCapture(ctx context.Context) error {
+	for _, mode := range []struct {
+		name, synchronous string
+		anew              bool
+	}{{"SQLite, NORMAL", "normal", false}, {"SQLite, FULL", "full", false}, {"SQLite, NORMAL, statements prepared each time", "normal", true}} {
+		if err := r.captureSQLite(ctx, mode.synchronous, captureCost{name: mode.name, goal: 0.80, anew: mode.anew}); err != nil {
+			return err
+		}
+	}
+	if r.server == nil {
+		return nil
+	}
+	return r.capturePostgres(ctx, captureCost{name: "PostgreSQL", goal: 0.85})
+}
+
+func (r *splitRun) captureSQLite(ctx context.Context, synchronous string, c captureCost) error {
+	dir, err := r.folder("capture")
+	if err != nil {
+		return err
+	}
+	var dbs [2]*sql.DB
+	for i, name := range []string{"plain.db", "source.db"} {
+		if err := fillSQLite(ctx, filepath.Join(dir, name), r.size(captureRows)); err != nil {
+			return err
+		}
+		if dbs[i], err = openSQLite(filepath.Join(dir, name), synchronous); err != nil {
+			return err
+		}
+		defer dbs[i].Close()
+	}
+	return r.compareWrites(ctx, c, dir, file("source.db"), file("target.db"), dbs)
+}
+
+func (r *splitRun) capturePostgres(ctx context.Context, c captureCost) error {
+	dir, err := r.folder("capture")
+	if err != nil {
+		return err
+	}
+	var dbs [2]*sql.DB
+	var sides [2]database
+	for i, name := range []string{"plain", "captured"} {
+		if sides[i], err = r.fresh(ctx, name); err != nil {
+			return err
+		}
+		if err := fillPostgres(ctx, sides[i], r.size(captureRows)); err != nil {
+			return err
+		}
+		if dbs[i], err = sql.Open("pgx", sides[i].dsn); err != nil {
+			return fmt.Errorf("open database %s: %w", name, err)
+		}
+		dbs[i].SetMaxOpenConns(1)
+		defer dbs[i].Close()
+	}
+	target, err := r.fresh(ctx, "followed")
+	if err != nil {
+		return err
+	}
+	return r.compareWrites(ctx, c, dir, sides[1], target, dbs)
+}
+
+// compareWrites starts the move of the second database's table, and writes into both in
+// interleaved rounds. What is logged is applied between two rounds: the log stays as
+// small as an engine that follows keeps it.
+func (r *splitRun) compareWrites(ctx context.Context, c captureCost, dir string, source, target database, dbs [2]*sql.DB) error {
+	if err := r.plan(dir, source, target, []string{"things"}, ""); err != nil {
+		return err
+	}
+	next := [2]int{1_000_000, 1_000_000}
+	for round := range 2*r.rounds + 2 {
+		fmt.Fprintf(r.say, "split: capture, %s, round %d of %d\n", c.name, round, 2*r.rounds+1)
+		if _, _, err := r.split(ctx, dir, "run", "--until", "verified"); err != nil {
+			return err
+		}
+		var got [2]float64
+		for _, i := range [][]int{{0, 1}, {1, 0}}[round%2] {
+			var err error
+			if got[i], err = c.writeFor(ctx, dbs[i], source.driver, r.seconds/40, &next[i]); err != nil {
+				return fmt.Errorf("capture, %s: %w", c.name, err)
+			}
+		}
+		if round > 0 { // the first warms up
+			c.without, c.with = append(c.without, got[0]), append(c.with, got[1])
+		}
+	}
+	r.capture = append(r.capture, c)
+	return nil
+}
+
+// writeFor writes one row a transaction, in turn a new one, a changed one and a deleted
+// one, and returns how many a second.
+func (c captureCost) writeFor(ctx context.Context, db *sql.DB, driver string, d time.Duration, next *int) (float64, error) {
+	var writes [3]func(args ...any) (sql.Result, error)
+	for i, text := range []string{
+		`INSERT INTO things (id, body, code, made) VALUES (?, ?, ?, 0)`, `UPDATE things SET made = made + 1 WHERE id = ?`, `DELETE FROM things WHERE id = ?`,
+	} {
+		text = param(driver, text)
+		if c.anew {
+			writes[i] = func(args ...any) (sql.Result, error) { return db.ExecContext(ctx, text, args...) }
+			continue
+		}
+		statement, err := db.PrepareContext(ctx, text) //nolint:sqlclosecheck // the line after the check closes it
+		if err != nil {
+			return 0, fmt.Errorf("prepare %q: %w", text, err)
+		}
+		defer statement.Close()
+		writes[i] = func(args ...any) (sql.Result, error) { return statement.ExecContext(ctx, args...) }
+	}
+	body := strings.Repeat("x", 90)
+	began := time.Now()
+	n := 0
+	for ; time.Since(began) < d; n++ {
+		args := []any{*next} // the row of the write before
+		switch n % 3 {
+		case 0:
+			*next++
+			args = []any{*next, body, *next * 7919 % 1000003}
+		case 2:
+			args[0] = *next - 1 // one stays of three writes
+		}
+		if _, err := writes[n%3](args...); err != nil {
+			return 0, fmt.Errorf("write %d: %w", n, err)
+		}
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
+}
+
+// param writes the parameters of a statement as its driver wants them.
+func param(driver, statement string) string {
+	if driver != "pgx" {
+		return statement
+	}
+	for i := 1; strings.Contains(statement, "?"); i++ {
+		statement = strings.Replace(statement, "?", fmt.Sprintf("$%d", i), 1)
+	}
+	return statement
+}
+
+func (r *splitRun) captureSection() section {
+	s := section{
+		title: "What writes cost while a table moves", header: []string{"database", "writes/s without", "writes/s, changes are logged", "ratio (least to most)"},
+		text: fmt.Sprintf("One row a transaction, in turn inserted, changed and deleted, by one connection, on %d rows with an index; medians of the rounds. The engine applies the log between them.", r.size(captureRows)),
+	}
+	for _, c := range r.capture {
+		var ratios []float64
+		for i := range c.with {
+			ratios = append(ratios, c.with[i]/c.without[i])
+		}
+		s.rows = append(s.rows, []string{
+			c.name, fmt.Sprintf("%.0f", median(c.without)), fmt.Sprintf("%.0f", median(c.with)),
+			fmt.Sprintf("%.2f (%.2f to %.2f)", c.ratio(), slices.Min(ratios), slices.Max(ratios)),
+		})
+	}
+	return s
+}
