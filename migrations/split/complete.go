@@ -91,7 +91,7 @@ func (w *Work) retire(ctx context.Context, old dialect.Retirer, report *Complete
 		return err
 	}
 	for _, table := range w.Plan.TableNames() {
-		report.Tables = append(report.Tables, dialect.Retired(table))
+		report.Tables = append(report.Tables, old.Retired(table))
 		if report.Kept {
 			continue
 		}

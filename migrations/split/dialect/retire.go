@@ -12,6 +12,8 @@ func Retired(table string) string { return Prefix + "old_" + table }
 // way back is given up. Everything may be repeated: where it was done it does nothing.
 // Tables are named, because a move that was interrupted cannot be described any more.
 type Retirer interface {
+	// Retired is what a table is called once it is retired.
+	Retired(table string) string
 	// DecidedAt is when the owner of a table was last decided; zero if never.
 	DecidedAt(ctx context.Context, table string) (time.Time, error)
 	// Retire takes the guard away and gives the tables their retired names, all or none:

@@ -30,6 +30,9 @@ func (d *Database) DecidedAt(ctx context.Context, table string) (time.Time, erro
 	return t, nil
 }
 
+// Retired is what a table is called when it is retired.
+func (d *Database) Retired(table string) string { return dialect.Retired(table) }
+
 // Retire renames the tables, without the triggers of the split and of the application: a
 // retired table is written by nobody but Shrink.
 func (d *Database) Retire(ctx context.Context, m dialect.Move, tables []string) error {
