@@ -96,7 +96,7 @@ func printSchema(ctx context.Context) error {
 	return err
 }
 
-// TestPostgreSQL runs the scripts that need a server, each with two databases of its own.
+// TestPostgreSQL runs the scripts that need a server, each with databases of its own.
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
@@ -105,6 +105,7 @@ func TestPostgreSQL(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SOURCE", server.Database(t))
 			env.Setenv("TARGET", server.Database(t))
+			env.Setenv("WANT", server.Database(t)) // to make a schema in that is expected
 			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+filepath.Dir(server.Program("pg_dump")))
 			return nil
 		},

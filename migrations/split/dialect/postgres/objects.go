@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
-	"github.com/stranglerfig/toolkit/migrations/split/schema"
 )
 
 // shared is what all splits of a database have in common. Applications may read who
@@ -229,103 +228,4 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 		return err
 	}
 	return readProgress(ctx, tx, split, st.Tables)
-}
-
-// Remove takes away every object of the split.
-func (d *DB) Remove(ctx context.Context, m dialect.Move, o dialect.RemoveOptions) error {
-	created, err := d.State(ctx, m.Split)
-	if err != nil {
-		return err
-	}
-	return d.withLocks(ctx, "remove split "+m.Split, func(tx pgx.Tx) error {
-		if err := serialize(ctx, tx); err != nil {
-			return err
-		}
-		var there bool
-		if err := tx.QueryRow(ctx, `SELECT to_regclass('_strangler_move') IS NOT NULL`).Scan(&there); err != nil || !there {
-			return err
-		}
-		for _, s := range m.Shapes {
-			if err := unpark(ctx, tx, m.Split, s.Table.Name); err != nil {
-				return err
-			}
-			if err := d.uninstall(ctx, tx, s); err != nil {
-				return fmt.Errorf("table %s: %w", s.Table.Name, err)
-			}
-		}
-		if o.Drop {
-			for _, t := range created.Created {
-				if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+parseName(t).quoted()+" CASCADE"); err != nil {
-					return err
-				}
-			}
-		}
-		return d.forget(ctx, tx, m, o)
-	})
-}
-
-// uninstall takes the objects of one table away, which may itself be gone.
-func (d *DB) uninstall(ctx context.Context, tx pgx.Tx, s *schema.Shape) error {
-	n := parseName(s.Table.Name)
-	rel, err := n.relation(ctx, tx.Conn())
-	switch {
-	case errors.Is(err, errNoTable):
-	case err != nil:
-		return err
-	default:
-		n = rel.name()
-		if err := execAll(ctx, tx, []string{
-			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", sealTrigger, n.quoted()),
-			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", sealTruncate, n.quoted()),
-			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", captureTrigger, n.quoted()),
-			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", truncateTrigger, n.quoted()),
-			"DROP INDEX IF EXISTS " + n.sibling(objectOf("order", n.Table)),
-		}); err != nil {
-			return err
-		}
-	}
-	return execAll(ctx, tx, []string{
-		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", captured{name: n}.function()),
-		fmt.Sprintf("DROP TABLE IF EXISTS %s", captured{name: n}.log()),
-		fmt.Sprintf("DROP TABLE IF EXISTS %s", dirtyTable(n)),
-	})
-}
-
-// forget deletes the records of a split, and the shared tables with the last of them.
-func (d *DB) forget(ctx context.Context, tx pgx.Tx, m dialect.Move, o dialect.RemoveOptions) error {
-	for _, t := range sharedTables {
-		where, arg := "split = $1", any(m.Split)
-		switch {
-		case t != ownerTable:
-		case !o.Owner:
-			continue
-		default:
-			where, arg = "table_name = ANY($1)", tableNames(m)
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM `+t+` WHERE `+where, arg); err != nil {
-			return err
-		}
-	}
-	var moves, owners int
-	if err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM _strangler_move), (SELECT count(*) FROM _strangler_owner)`).Scan(&moves, &owners); err != nil || moves > 0 {
-		return err
-	}
-	for _, t := range sharedTables {
-		if t == ownerTable && owners > 0 {
-			continue
-		}
-		if _, err := tx.Exec(ctx, `DROP TABLE `+t); err != nil {
-			return err
-		}
-	}
-	for _, s := range m.Shapes {
-		n := parseName(s.Table.Name)
-		if err := execAll(ctx, tx, []string{
-			fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", n.sibling(refuseFunction)),
-			fmt.Sprintf("DROP SEQUENCE IF EXISTS %s", n.sibling(refusedSequence)),
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

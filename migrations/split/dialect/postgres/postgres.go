@@ -33,6 +33,7 @@ type DB struct {
 
 	mu      sync.Mutex
 	layouts map[string]*layout
+	shrunk  map[uint32]string // retired tables, by OID: where Shrink goes on
 }
 
 var _ dialect.Database = (*DB)(nil)

@@ -69,7 +69,7 @@ func (w *writer) patiently(ctx context.Context, statements []string) error {
 			_, err = w.tx.Exec(ctx, fmt.Sprintf("RELEASE SAVEPOINT _strangler_attempt; SET LOCAL lock_timeout = %d", writerPatience.Milliseconds()))
 			return err
 		}
-		if !isCode(err, codeLockTimeout) || attempt == lockAttempts {
+		if !isCode(err, codeLockTimeout, codeDeadlock) || attempt == lockAttempts {
 			return err
 		}
 		if _, err := w.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT _strangler_attempt"); err != nil {
