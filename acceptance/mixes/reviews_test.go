@@ -59,7 +59,7 @@ func newReviewsShop(t *testing.T) *reviewsShop {
 		t.Fatal(err)
 	}
 	s.url, s.admin = startProxy(t, config)
-	s.env = append(os.Environ(), "SHOP_DB="+filepath.Join(s.dir, "monolith.db"), "REVIEWS_DB="+filepath.Join(s.dir, "reviews.db"), "STRANGLER_ADMIN="+s.admin)
+	s.env = append(os.Environ(), "SHOP_DB="+filepath.Join(s.dir, "monolith.db"), "REVIEWS_DB="+filepath.Join(s.dir, "reviews.db"), "STRANGLER_DEMO_ADMIN="+strings.TrimPrefix(s.admin, "http://"))
 	return s
 }
 

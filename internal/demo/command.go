@@ -19,8 +19,8 @@ func Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run the shop behind the proxy: monolith, extracted services, proxy",
-		Long: `Run the shop behind the proxy: the monolith, the extracted services recommendations and
-catalog, and the strangler proxy, each as a process of its own, until Ctrl-C.
+		Long: `Run the shop behind the proxy: the monolith, the extracted services recommendations,
+reviews and catalog, and the strangler proxy, each as a process of its own, until Ctrl-C.
 
 Everything they write is in one folder: databases, logs, process ids (NAME.pid) and the
 routes, strangler.yaml, which are written the first time and yours from then on. Started
@@ -44,6 +44,7 @@ the others do without it; "strangler demo start" brings it back.`,
 	flags.StringVar(&opts.Admin, "admin", address("ADMIN", "127.0.0.1:8081"), "`host:port` of the proxy's admin")
 	flags.StringVar(&opts.Monolith, "monolith", address("MONOLITH", "127.0.0.1:9000"), "`host:port` of the monolith")
 	flags.StringVar(&opts.Recommendations, "recommendations", address("RECOMMENDATIONS", "127.0.0.1:9002"), "`host:port` of the recommendations service")
+	flags.StringVar(&opts.Reviews, "reviews", address("REVIEWS", "127.0.0.1:9003"), "`host:port` of the reviews service")
 	flags.StringVar(&opts.Catalog, "catalog", address("CATALOG", "127.0.0.1:9004"), "`host:port` of the catalog service")
 	flags.BoolVar(&background, "detach", false, "run in the background; return once everything is ready")
 	flags.BoolVar(&opts.Detached, "detached", false, "")
@@ -62,7 +63,7 @@ func (o Options) arguments() []string {
 	return []string{
 		"demo", "--detached", "--dir", o.Dir, "--scale", strconv.Itoa(o.Scale), "--proxy", o.Proxy, "--admin", o.Admin,
 		"--monolith", o.Monolith, "--recommendations", o.Recommendations,
-		"--catalog", o.Catalog,
+		"--reviews", o.Reviews, "--catalog", o.Catalog,
 	}
 }
 

@@ -27,6 +27,7 @@ monolith: http://%[3]s
 
 services:
   recommendations: http://%[4]s
+  reviews: http://%[6]s
   catalog: http://%[5]s
 
 routes:
@@ -55,17 +56,29 @@ routes:
     stage: monolith
     timeout: 1s
 
+  # The reviews move with their table, in chapter 06: "strangler split" leads these routes
+  # to the service in the moment in which that owns the reviews. The other two write
+  # reviews as well and stay with the monolith; they only wait for that moment.
+  product-reviews:
+    match: /api/products/{id}/reviews/**
+    to: reviews
+    stage: monolith
+  review-form: { match: "POST /p/{id}/reviews", stage: monolith }
+  account: { match: "DELETE /api/me", stage: monolith }
+
 # Who gets the one from the service gets the other from there, too.
 groups:
   catalog-reads: { routes: [catalog-list, catalog-categories] }
+  reviews: { routes: [product-reviews], split: reviews }
 
 # A rehearsal: a route may go live at once. Without this line its answers have to be
 # compared with the monolith's first.
 guard: off
 `
 
-// newer is what a file of an earlier version lacks, for its user to add.
-const newer = `%[1]s was written by an earlier version and leads nothing to the catalog service. To
+// What a file of an earlier version may lack, for its user to add.
+const (
+	newer = `%[1]s was written by an earlier version and leads nothing to the catalog service. To
 try that, add below "services:"
   catalog: http://%[2]s
 and below "routes:"
@@ -73,6 +86,18 @@ and below "routes:"
   catalog-categories: { match: GET /api/categories, to: catalog, stage: monolith, timeout: 1s }
 
 `
+	noReviews = `%[1]s was written by an earlier version and knows no reviews service. To move
+the reviews there, add below "services:"
+  reviews: http://%[2]s
+below "routes:"
+  product-reviews: { match: "/api/products/{id}/reviews/**", to: reviews, stage: monolith }
+  review-form: { match: "POST /p/{id}/reviews", stage: monolith }
+  account: { match: "DELETE /api/me", stage: monolith }
+and below "groups:"
+  reviews: { routes: [product-reviews], split: reviews }
+
+`
+)
 
 // strict is what a file says that lacks the rehearsal's "guard: off".
 const strict = `%[1]s asks for proof before a route goes live, as in earnest. For a rehearsal,
@@ -88,7 +113,7 @@ func (o Options) prepareConfig() error {
 	path := filepath.Join(o.Dir, configName)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		text = fmt.Appendf(nil, configText, o.Proxy, o.Admin, o.Monolith, o.Recommendations, o.Catalog)
+		text = fmt.Appendf(nil, configText, o.Proxy, o.Admin, o.Monolith, o.Recommendations, o.Catalog, o.Reviews)
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return fmt.Errorf("write the routes: %w", err)
 		}
@@ -111,6 +136,7 @@ func (o Options) prepareConfig() error {
 	}{
 		{Monolith, o.Monolith, config.Monolith},
 		{Recommendations, o.Recommendations, config.Services[Recommendations]},
+		{Reviews, o.Reviews, config.Services[Reviews]},
 		{Catalog, o.Catalog, config.Services[Catalog]},
 	} {
 		if url := addressOf(part.node); url != "" && !strings.Contains(url, part.addr) {
@@ -123,6 +149,9 @@ func (o Options) prepareConfig() error {
 	}
 	if config.Services[Catalog] == nil {
 		fmt.Fprintf(o.Out, newer, path, o.Catalog)
+	}
+	if config.Services[Reviews] == nil {
+		fmt.Fprintf(o.Out, noReviews, path, o.Reviews)
 	}
 	return nil
 }

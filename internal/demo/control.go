@@ -53,7 +53,7 @@ func Look(ctx context.Context, dir string) (Status, error) {
 		return status, err
 	}
 	status.Running, status.Ready, status.PID = true, st.Ready, st.PID
-	addresses := map[string]string{Monolith: st.Monolith, Recommendations: st.Recommendations, Catalog: st.Catalog, Proxy: st.Proxy}
+	addresses := map[string]string{Monolith: st.Monolith, Recommendations: st.Recommendations, Reviews: st.Reviews, Catalog: st.Catalog, Proxy: st.Proxy}
 	for _, p := range st.options(dir).programs() {
 		one := ProgramStatus{
 			Name: p.name, State: "stopped", PID: readPID(p.pidFile()),

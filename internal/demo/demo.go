@@ -25,6 +25,7 @@ import (
 const (
 	Monolith        = "monolith"
 	Recommendations = "recommendations"
+	Reviews         = "reviews"
 	Catalog         = "catalog"
 	Proxy           = "proxy"
 )
@@ -38,6 +39,7 @@ type Options struct {
 	Admin           string    // host:port of the proxy's admin; "" means 127.0.0.1:8081
 	Monolith        string    // host:port; "" means 127.0.0.1:9000
 	Recommendations string    // host:port; "" means 127.0.0.1:9002
+	Reviews         string    // host:port; "" means 127.0.0.1:9003
 	Catalog         string    // host:port; "" means 127.0.0.1:9004
 	Detached        bool      // the texts name "demo stop" instead of Ctrl-C
 	Out             io.Writer // nil discards
@@ -50,6 +52,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Admin = cmp.Or(o.Admin, "127.0.0.1:8081")
 	o.Monolith = cmp.Or(o.Monolith, "127.0.0.1:9000")
 	o.Recommendations = cmp.Or(o.Recommendations, "127.0.0.1:9002")
+	o.Reviews = cmp.Or(o.Reviews, "127.0.0.1:9003")
 	o.Catalog = cmp.Or(o.Catalog, "127.0.0.1:9004")
 	if o.Out == nil {
 		o.Out = io.Discard
@@ -64,7 +67,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 		o.Bin = filepath.Dir(self)
 	}
-	for _, name := range []string{"monolith", "recommendations", "catalog", "strangler"} {
+	for _, name := range []string{"monolith", "recommendations", "reviews", "catalog", "strangler"} {
 		if _, err := os.Stat(filepath.Join(o.Bin, name)); err != nil {
 			return o, program.Fail(program.Usage, `run "make build" first`, "the program %s is not in %s", name, o.Bin)
 		}
@@ -78,6 +81,7 @@ func (o Options) addresses() []struct{ flag, addr string } {
 		{"admin", o.Admin},
 		{"monolith", o.Monolith},
 		{"recommendations", o.Recommendations},
+		{"reviews", o.Reviews},
 		{"catalog", o.Catalog},
 	}
 }
@@ -117,7 +121,10 @@ func (o Options) checkPorts(ctx context.Context) error {
 // programs returns the processes of the demo, not started yet.
 func (o Options) programs() []*process {
 	programs := []*process{o.monolith(), o.service(Recommendations, o.Recommendations)}
-	if o.Catalog != "" { // a demo that an earlier version started has none
+	if o.Reviews != "" { // a demo that an earlier version started has none
+		programs = append(programs, o.service(Reviews, o.Reviews))
+	}
+	if o.Catalog != "" {
 		programs = append(programs, o.service(Catalog, o.Catalog))
 	}
 	return append(programs, o.proxy())
@@ -136,6 +143,7 @@ func (o Options) monolith() *process {
 		args: []string{
 			"serve", "--addr", o.Monolith, "--db", o.file("monolith.db"),
 			"--notifications", o.file("notifications.jsonl"), "--seed-scale", fmt.Sprint(o.Scale), "--log-format", "json",
+			"--reviews", "http://" + cmp.Or(o.Reviews, "127.0.0.1:9003"),
 		},
 		health: "http://" + o.Monolith + "/healthz",
 		limit:  o.fillLimit(),

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		if err := shoptest.Build(context.Background(), dir, "monolith", "recommendations", "catalog", "strangler"); err != nil {
+		if err := shoptest.Build(context.Background(), dir, "monolith", "recommendations", "reviews", "catalog", "strangler"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -54,7 +54,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "demo"), addr: map[string]string{}}
-	for _, name := range []string{"proxy", "admin", "monolith", "recommendations", "catalog"} {
+	for _, name := range []string{"proxy", "admin", "monolith", "recommendations", "reviews", "catalog"} {
 		r.addr[name] = freeAddress(t)
 	}
 	t.Cleanup(func() { r.run("demo", "stop", "--dir", r.dir) })
@@ -175,7 +175,7 @@ func TestDemoFromStartToStopAndAgain(t *testing.T) {
 			t.Errorf("the welcome does not name %q:\n%s", want, out)
 		}
 	}
-	for _, name := range []string{demo.Monolith, demo.Recommendations, demo.Catalog, demo.Proxy} {
+	for _, name := range []string{demo.Monolith, demo.Recommendations, demo.Reviews, demo.Catalog, demo.Proxy} {
 		p := r.program(name)
 		if p.State != "running" || !p.Ready || p.PID == 0 {
 			t.Errorf("%+v", p)
@@ -260,7 +260,7 @@ func TestCtrlCStopsEverything(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("exit: %v", err)
 	}
-	if !strings.Contains(out.String(), "stopped proxy, catalog, recommendations, monolith") {
+	if !strings.Contains(out.String(), "stopped proxy, catalog, reviews, recommendations, monolith") {
 		t.Errorf("it does not say what it stopped:\n%s", &out)
 	}
 	for name, pid := range pids {
@@ -323,7 +323,7 @@ func TestSecondDemoIsRefused(t *testing.T) {
 
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []string{"proxy", "admin", "monolith", "recommendations", "catalog"} {
+	for _, flag := range []string{"proxy", "admin", "monolith", "recommendations", "reviews", "catalog"} {
 		r := newRig(t)
 		l, err := net.Listen("tcp", r.addr[flag])
 		if err != nil {
@@ -366,7 +366,7 @@ func TestRoutesOfOtherAddressesAreRefused(t *testing.T) {
 	r := newRig(t)
 	r.must(r.demoArgs("--detach")...)
 	r.must("demo", "stop", "--dir", r.dir)
-	for _, name := range []string{"recommendations", "catalog"} {
+	for _, name := range []string{"recommendations", "reviews", "catalog"} {
 		was := r.addr[name]
 		r.addr[name] = freeAddress(t)
 		code, _, stderr := r.run(r.demoArgs()...)
@@ -413,6 +413,45 @@ func TestRoutesOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
+// TestRoutesWithoutReviews starts the demo with a file that knows no reviews service, and
+// adds to it what is said.
+func TestRoutesWithoutReviews(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.must(r.demoArgs("--detach")...)
+	r.must("demo", "stop", "--dir", r.dir)
+	config := filepath.Join(r.dir, "strangler.yaml")
+	var early string
+	for line := range strings.Lines(readFile(t, config)) {
+		if !strings.Contains(line, "review") && !strings.Contains(line, "account:") {
+			early += line
+		}
+	}
+	early = strings.Replace(early, "    stage: monolith\n\n#", "\n#", 1) // of the last route
+	writeFile(t, config, early)
+	said := r.must(r.demoArgs("--detach")...)
+	for _, section := range []string{"services", "routes", "groups"} {
+		_, rest, found := strings.Cut(said, `below "`+section+`:"`+"\n")
+		var lines string
+		for line := range strings.Lines(rest) {
+			if !strings.HasPrefix(line, "  ") {
+				break
+			}
+			lines += line
+		}
+		if !found || lines == "" {
+			t.Fatalf("it does not say what to add below %s:\n%s", section, said)
+		}
+		early = strings.Replace(early, section+":\n", section+":\n"+lines, 1)
+	}
+	writeFile(t, config, early)
+	r.must("config", "check", "--config", config)
+	r.must("demo", "stop", "--dir", r.dir)
+	if said := r.must(r.demoArgs("--detach")...); strings.Contains(said, "earlier version") {
+		t.Errorf("nothing is missing any more:\n%s", said)
+	}
+}
+
 // TestDemoOfAnEarlierVersion looks at a demo that another version started, without
 // the catalog: nobody waits for what it never had.
 func TestDemoOfAnEarlierVersion(t *testing.T) {
@@ -425,6 +464,7 @@ func TestDemoOfAnEarlierVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(state, "catalog")
+	delete(state, "reviews")
 	text, err := json.Marshal(state)
 	if err != nil {
 		t.Fatal(err)

@@ -153,7 +153,7 @@ func (s *supervisor) stop() error {
 func (o Options) state(began time.Time) state {
 	return state{
 		PID: os.Getpid(), StartedAt: instant.From(began), Bin: o.Bin, Scale: o.Scale,
-		Proxy: o.Proxy, Admin: o.Admin, Monolith: o.Monolith, Recommendations: o.Recommendations, Catalog: o.Catalog,
+		Proxy: o.Proxy, Admin: o.Admin, Monolith: o.Monolith, Recommendations: o.Recommendations, Reviews: o.Reviews, Catalog: o.Catalog,
 	}
 }
 
@@ -180,6 +180,7 @@ func (o Options) welcome() string {
   proxy status               http://%[2]s/status
   monolith, directly         http://%[3]s
   recommendations, directly  http://%[4]s
+  reviews, directly          http://%[11]s
   catalog, directly          http://%[10]s
 
   accounts   ada@shop.example / ada-password
@@ -194,5 +195,5 @@ Try this in another terminal:
   %[8]s
 
 %[9]s
-`, o.Proxy, o.Admin, o.Monolith, o.Recommendations, config, filepath.Join(o.Dir, "logs")+string(filepath.Separator), strangler, o.command("status"), ending, o.Catalog)
+`, o.Proxy, o.Admin, o.Monolith, o.Recommendations, config, filepath.Join(o.Dir, "logs")+string(filepath.Separator), strangler, o.command("status"), ending, o.Catalog, o.Reviews)
 }

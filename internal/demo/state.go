@@ -29,13 +29,14 @@ type state struct {
 	Admin           string          `json:"admin"`
 	Monolith        string          `json:"monolith"`
 	Recommendations string          `json:"recommendations"`
+	Reviews         string          `json:"reviews,omitempty"`
 	Catalog         string          `json:"catalog,omitempty"`
 }
 
 func (s state) options(dir string) Options {
 	return Options{
 		Dir: dir, Bin: s.Bin, Scale: s.Scale,
-		Proxy: s.Proxy, Admin: s.Admin, Monolith: s.Monolith, Recommendations: s.Recommendations, Catalog: s.Catalog,
+		Proxy: s.Proxy, Admin: s.Admin, Monolith: s.Monolith, Recommendations: s.Recommendations, Reviews: s.Reviews, Catalog: s.Catalog,
 	}
 }
 

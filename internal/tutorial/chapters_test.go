@@ -77,7 +77,7 @@ func TestChapters(t *testing.T) {
 	if err := tutorial.Build(t.Context(), root, bin); err != nil {
 		t.Fatal(err)
 	}
-	ports, err := tutorial.FreePorts(t.Context(), len(chapters)+1, "8080", "8081", "9000", "9002", "9004")
+	ports, err := tutorial.FreePorts(t.Context(), len(chapters)+1, "8080", "8081", "9000", "9002", "9003", "9004")
 	if err != nil {
 		t.Fatal(err)
 	}

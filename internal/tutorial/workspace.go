@@ -106,7 +106,7 @@ func Environment(ctx context.Context, home string, ports Ports) ([]string, error
 	for name, port := range map[string]string{
 		"STRANGLER_DEMO_PROXY": "8080", "STRANGLER_DEMO_ADMIN": "8081",
 		"STRANGLER_DEMO_MONOLITH": "9000", "STRANGLER_DEMO_RECOMMENDATIONS": "9002",
-		"STRANGLER_DEMO_CATALOG": "9004",
+		"STRANGLER_DEMO_REVIEWS": "9003", "STRANGLER_DEMO_CATALOG": "9004",
 	} {
 		env = append(env, name+"=127.0.0.1:"+ports.Of(port))
 	}

@@ -100,7 +100,7 @@ func (s *Store) rateAsTold(ctx context.Context, tx *sqlx.Tx, c Change) error {
 // ends: ratings that the service had not told yet, and reviews of accounts that it had
 // not deleted yet.
 func (s *Store) Run(ctx context.Context) error {
-	var settled int64 // the epoch that was settled last
+	settled := int64(-1) // the epoch that was settled last; one settling is due at each start
 	for {
 		epoch, err := s.settleBack(ctx, settled)
 		if err != nil && ctx.Err() == nil {

@@ -7,6 +7,7 @@ proxy_addr=${STRANGLER_DEMO_PROXY:-127.0.0.1:8080}
 admin_addr=${STRANGLER_DEMO_ADMIN:-127.0.0.1:8081}
 monolith_addr=${STRANGLER_DEMO_MONOLITH:-127.0.0.1:9000}
 recommendations_addr=${STRANGLER_DEMO_RECOMMENDATIONS:-127.0.0.1:9002}
+reviews_addr=${STRANGLER_DEMO_REVIEWS:-127.0.0.1:9003}
 catalog_addr=${STRANGLER_DEMO_CATALOG:-127.0.0.1:9004}
 dir=var/demo
 config=$dir/strangler.yaml
@@ -77,7 +78,7 @@ not() { ! "$@"; }
 # stop_all ends the demo and every program that a chapter started by hand.
 stop_all() {
 	bin/strangler demo stop >/dev/null 2>&1
-	for name in drill proxy catalog recommendations monolith; do
+	for name in drill split proxy catalog reviews recommendations monolith; do
 		stop_pidfile "$dir/$name.pid"
 	done
 }
@@ -103,15 +104,33 @@ start_monolith() {
 }
 
 # demo_up: every program answers.
-demo_up() { shop_answers "$proxy_addr" && ok "$admin_addr" && ok "$monolith_addr" && ok "$recommendations_addr" && ok "$catalog_addr"; }
+demo_up() { shop_answers "$proxy_addr" && ok "$admin_addr" && ok "$monolith_addr" && ok "$recommendations_addr" && ok "$reviews_addr" && ok "$catalog_addr"; }
 
 # stage prints the stage of the tutorial's route, as the file says.
 stage() { sed -n "/^  $route:/,/^  [a-z]/s/.*stage: *\([a-z]*\).*/\1/p" "$config" 2>/dev/null | head -1; }
+
+# owner prints which side owns the reviews: source, the monolith, or target.
+owner() { bin/strangler split status reviews -o json 2>/dev/null | grep -oE '"owner": *"[a-z]+"' | head -1 | cut -d'"' -f4; }
+
+# reviews_home takes the move of the reviews back, as if it had never been. Nothing may
+# run: it asks no proxy.
+reviews_home() {
+	local plan=$dir/reviews-home.yaml
+	[ -e "$dir/reviews.db" ] && [ -e "$dir/monolith.db" ] || return 0
+	sed '/^proxies:/d' migrations/plans/reviews.yaml >"$plan"
+	if [ "$(owner)" = target ]; then
+		bin/strangler split rollback "$plan" --yes >/dev/null 2>&1 || die "the reviews do not come back: bin/strangler split status $plan"
+		did "the reviews are the monolith's again"
+	fi
+	bin/strangler split abort "$plan" --yes >/dev/null 2>&1
+	rm -f "$plan"
+}
 
 # fresh_demo runs the demo with its own configuration and goes on with its data.
 fresh_demo() {
 	stop_all
 	did "stopped what was running"
+	reviews_home
 	rm -f "$config" "$config".*
 	start_demo
 	did "started the demo with a fresh $config: http://$proxy_addr"
@@ -131,4 +150,17 @@ fallbacks_counted() { [ "$(metric strangler_fallbacks_total "route=\"$route\"")"
 same_recommendations() {
 	local path=/api/products/1/recommendations
 	[ "$(body "http://$monolith_addr$path")" = "$(body "http://$recommendations_addr$path")" ]
+}
+
+# recommendations_live brings the recommendations to where chapter 04 leaves them before
+# its undo.
+recommendations_live() {
+	local page=http://$proxy_addr/api/products/1/recommendations
+	live() { [ "$(header X-Strangler-Served-By "$page")" = recommendations ]; }
+	stood_in() { [ "$(header X-Strangler-Served-By "$page")" = monolith ] && fallbacks_counted; }
+	bin/strangler route set "$route" live --config "$config" >/dev/null && wait_for 5 live || die "the route $route does not go live"
+	kill -9 "$(cat "$dir/recommendations.pid")"
+	wait_for 5 stood_in || die "the monolith does not stand in for the recommendations"
+	bin/strangler demo start >/dev/null && wait_for 30 live || die "the recommendations do not come back"
+	did "the route $route is live, and has been through chapter 04"
 }

@@ -4,6 +4,7 @@
 echo "Chapter 02 begins with the monolith alone, and its results of chapter 01."
 stop_all
 did "stopped what was running"
+reviews_home
 mkdir -p "$dir"
 rm -f "$config" "$config".* "$dir"/after.*
 did "removed $config: you will write your own"
