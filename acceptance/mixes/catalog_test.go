@@ -46,6 +46,7 @@ routes:
 // would count the copies of a live route, as many as there are; that is no promise
 // either, so the detail has none.) Killed, the service is missed by nobody.
 func TestSuiteWithTheCatalogLive(t *testing.T) {
+	t.Parallel()
 	monolith := newMonolith(t)
 	dir := t.TempDir()
 	service, err := shoptest.Start(t.Context(), filepath.Join(bin, "catalog"), "serve", "--addr", "127.0.0.1:0",

@@ -127,6 +127,7 @@ func (s *shop) set(t *testing.T, stage string) {
 // at the monolith, at the service, and at a service that was killed. What the proxy
 // counted must agree with what each run claims to have tested.
 func TestSuiteBehindProxy(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	for _, mix := range []struct {
 		name    string

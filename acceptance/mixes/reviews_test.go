@@ -146,6 +146,7 @@ const aboutReviews = "Review|DeleteAccount|Product|Feed|Dashboard|Journey|Shoppe
 // the suite at each point of it: no test may notice where the reviews are, or that they
 // are just moving.
 func TestSuiteWhileTheReviewsMove(t *testing.T) {
+	t.Parallel()
 	s := newReviewsShop(t)
 	s.split(t, "run", "--until", "verified")
 	s.follow(t)
