@@ -2,7 +2,9 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,9 +24,13 @@ import (
 func TestServersCrashDuringTheCopy(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	servers := []*pgtest.Server{pgtest.Start(t, pgtest.Options{}), pgtest.Start(t, pgtest.Options{})}
+	crashes := 2 // one of each
+	if os.Getenv("SOAK") != "" {
+		crashes = 8
+	}
+	servers := startTwo(t)
 	source, target := servers[0].Database(t), servers[1].Database(t)
-	pgtest.Exec(t, source, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, 20000) n`)
+	pgtest.Exec(t, source, `CREATE TABLE t (id int PRIMARY KEY, v text)`, fmt.Sprintf(`INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, %d) n`, crashes*5000))
 	open := func(dsn string) *postgres.DB {
 		db, err := postgres.Open(ctx, dsn)
 		testkit.Check(t, err)
@@ -40,7 +46,7 @@ func TestServersCrashDuringTheCopy(t *testing.T) {
 
 	chunks := 0
 	for way := restart(t, from, to); !way.Copied(); {
-		if chunks++; chunks%5 == 0 && chunks <= 20 {
+		if chunks++; chunks%5 == 0 && chunks <= crashes*5 {
 			testkit.Check(t, servers[chunks/5%2].Restart())
 		}
 		if _, err := way.Copy(ctx, 0, 1000); err != nil {
@@ -50,12 +56,12 @@ func TestServersCrashDuringTheCopy(t *testing.T) {
 			way = restart(t, from, to)
 		}
 	}
-	if chunks < 20 {
+	if chunks < crashes*5 {
 		t.Errorf("the copy took %d chunks: not every crash was in it", chunks)
 	}
 	close(stop)
 	app.Wait()
-	finish(ctx, t, from, to)
+	finish(ctx, t, from, to, 1000)
 	if before, after := contentOf(t, source), contentOf(t, target); before != after {
 		t.Errorf("source %s\ntarget %s", before, after)
 	}
@@ -66,6 +72,25 @@ func TestServersCrashDuringTheCopy(t *testing.T) {
 	if written.Load() == 0 {
 		t.Error("the application wrote nothing")
 	}
+}
+
+// startTwo starts two servers at the same time.
+func startTwo(t *testing.T) []*pgtest.Server {
+	t.Helper()
+	pgtest.Shared(t) // skips where there is no server
+	servers, errs := make([]*pgtest.Server, 2), make([]error, 2)
+	var both sync.WaitGroup
+	for i := range servers {
+		both.Go(func() { servers[i], errs[i] = pgtest.Launch(pgtest.Options{}) })
+	}
+	both.Wait()
+	for _, s := range servers {
+		if s != nil {
+			t.Cleanup(s.Close)
+		}
+	}
+	testkit.Check(t, errors.Join(errs...))
+	return servers
 }
 
 // contentOf is a digest that PostgreSQL makes of a whole table.

@@ -54,15 +54,16 @@ func (m *mixed) exec(t *testing.T, statement string) {
 	}
 }
 
-// finish copies, applies and verifies everything on the way from one side to the other.
-func finish(ctx context.Context, t *testing.T, from, to transfer.Side) {
+// finish copies, applies and verifies everything on the way from one side to the other, so
+// many rows at a time.
+func finish(ctx context.Context, t *testing.T, from, to transfer.Side, rows int) {
 	t.Helper()
 	way, err := transfer.New(ctx, from, to, transfer.Options{})
 	testkit.Check(t, err)
 	testkit.Check(t, testkit.Finish(ctx, way))
 	for table := range way.Tables() {
 		for passed := false; !passed; {
-			v, err := way.Verify(ctx, table, 10)
+			v, err := way.Verify(ctx, table, rows)
 			testkit.Check(t, err)
 			passed = v.Passed
 		}
@@ -106,18 +107,18 @@ func TestSQLiteRowsGoToPostgreSQLAndBack(t *testing.T) {
 x', X'27', 1, '', -0.01),
 			(5, 0, 9e999, '😀é', zeroblob(1048576), 0, '2024-01-01 00:00:00', 9007199254740992)`)
 	before := m.dump(t, columns)
-	finish(t.Context(), t, m.from, m.to)
+	finish(t.Context(), t, m.from, m.to, 10)
 	m.exec(t, `UPDATE t SET s = 'swap' WHERE id = 1`)
 	m.exec(t, `INSERT OR REPLACE INTO t (id, s) VALUES (9, 'NULL')`)
 	m.exec(t, `INSERT INTO t (id, s) VALUES (2, 'back')`)
 	m.exec(t, `DELETE FROM t WHERE id = 9`)
-	finish(t.Context(), t, m.from, m.to)
+	finish(t.Context(), t, m.from, m.to, 10)
 	m.exec(t, `DELETE FROM t WHERE id = 2`)
 	service := connect(t, m.dsn)
 	if got := ask(t, service, `SELECT s FROM t WHERE id = 1`) + ask(t, service, `SELECT s FROM t WHERE id = 2`); got != "swapback" {
 		t.Errorf("the target holds %q", got)
 	}
-	finish(t.Context(), t, m.from, m.to)
+	finish(t.Context(), t, m.from, m.to, 10)
 
 	// The roles are exchanged, the service writes, and everything goes back.
 	record := dialect.Record{Owner: dialect.Target, Epoch: 1}
@@ -134,7 +135,7 @@ x', X'27', 1, '', -0.01),
 	}
 	do(t, service, `UPDATE t SET s = '' WHERE id = 1`,
 		`INSERT INTO t VALUES (2, -9223372036854775808, 1e308, 'NULL', '\x00FF5C0A', true, 'not a date', 1.5)`)
-	finish(t.Context(), t, m.to, m.from)
+	finish(t.Context(), t, m.to, m.from, 10)
 	if after := m.dump(t, columns); after != before {
 		t.Errorf("before:\n%.2000s\nafter:\n%.2000s", before, after)
 	}
