@@ -37,7 +37,7 @@ func measureSplit(ctx context.Context, s settings) ([]section, error) {
 	r.server, err = pgtest.Launch(pgtest.Options{Fsync: true})
 	switch {
 	case errors.Is(err, pgtest.ErrAbsent):
-		r.missing = append(r.missing, "PostgreSQL is not measured: "+err.Error()+".")
+		r.missing = append(r.missing, "Not measured: PostgreSQL ("+err.Error()+").")
 	case err != nil:
 		return nil, err
 	default:

@@ -32,7 +32,7 @@ func TestFasterComparesRounds(t *testing.T) {
 // TestNotMeasuredIsNamed: without a server of PostgreSQL every goal still has its line.
 func TestNotMeasuredIsNamed(t *testing.T) {
 	t.Parallel()
-	r := &splitRun{lite: newRace("x", 10), missing: []string{"PostgreSQL is not measured: it is not there."}}
+	r := &splitRun{lite: newRace("x", 10), missing: []string{"Not measured: PostgreSQL (it is not there)."}}
 	s := r.goals()
 	if !strings.Contains(s.text, "it is not there") {
 		t.Errorf("the reason is missing: %s", s.text)

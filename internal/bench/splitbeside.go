@@ -42,26 +42,35 @@ func (r *splitRun) measureBeside(ctx context.Context) error {
 	next := 10_000_000
 	for round := range r.rounds {
 		fmt.Fprintf(r.say, "split: copy beside writes, round %d of %d\n", round+1, r.rounds)
-		var e effort
-		with, err := writeBeside(ctx, db, &next, func() (err error) {
-			e, _, err = r.split(ctx, dir, "run", "--until", "copied")
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if _, _, err = r.split(ctx, dir, "abort", "--yes"); err != nil {
-			return err
-		}
-		alone, err := writeBeside(ctx, db, &next, func() error { time.Sleep(e.took); return nil })
+		with, alone, err := r.besideOnce(ctx, dir, db, &next)
 		if err != nil {
 			return err
 		}
 		during, without = append(during, with...), append(without, alone...)
-		r.beside.took, r.beside.wal, r.memory = e.took, max(r.beside.wal, e.wal), max(r.memory, e.memory)
 	}
 	r.beside.writes, r.beside.during, r.beside.without = len(during), percent99(during), percent99(without)
 	return nil
+}
+
+// besideOnce copies while it writes, and then only writes, for as long.
+func (r *splitRun) besideOnce(ctx context.Context, dir string, db *sql.DB, next *int) (with, alone []time.Duration, err error) {
+	var e effort
+	with, err = writeBeside(ctx, db, next, func() (err error) {
+		e, _, err = r.split(ctx, dir, "run", "--until", "copied")
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, _, err = r.split(ctx, dir, "abort", "--yes"); err != nil {
+		return nil, nil, err
+	}
+	alone, err = writeBeside(ctx, db, next, func() error {
+		time.Sleep(e.took)
+		return nil
+	})
+	r.beside.took, r.beside.wal, r.memory = e.took, max(r.beside.wal, e.wal), max(r.memory, e.memory)
+	return with, alone, err
 }
 
 func percent99(list []time.Duration) time.Duration {

@@ -131,7 +131,7 @@ func (r *splitRun) size(n int) int {
 func (r *splitRun) has(program, what string) bool {
 	_, err := exec.LookPath(program)
 	if err != nil {
-		r.missing = append(r.missing, fmt.Sprintf("%s is not measured: there is no program %s.", what, program))
+		r.missing = append(r.missing, fmt.Sprintf("Not measured: %s (there is no program %s).", what, program))
 	}
 	return err == nil
 }
@@ -166,7 +166,7 @@ func (r *splitRun) racePostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := newRace("From PostgreSQL to PostgreSQL", r.size(500_000), engineCopies, engineVerifies, byPgDump)
+	c := newRace("From PostgreSQL to PostgreSQL", r.size(300_000), engineCopies, engineVerifies, byPgDump)
 	r.post = c
 	source, err := r.fresh(ctx, "source")
 	if err != nil {

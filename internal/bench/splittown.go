@@ -74,6 +74,19 @@ func (r *splitRun) measureTown(ctx context.Context) error {
 	return w.count(ctx)
 }
 
+// townConfig wants the addresses of proxy and admin, monolith and service.
+const townConfig = `version: 1
+listen: %s
+admin: { listen: %s }
+monolith: http://%s
+services:
+  things: { url: http://%s, breaker: off }
+groups:
+  moved: { routes: [things], split: things }
+routes:
+  things: { match: /things, to: things, stage: monolith }
+`
+
 // newTown starts everything but the engine.
 func (r *splitRun) newTown(ctx context.Context) (*town, error) {
 	dir, err := r.folder("town")
@@ -96,17 +109,7 @@ func (r *splitRun) newTown(ctx context.Context) (*town, error) {
 	}
 	w.proxy = addrs[0]
 	config := filepath.Join(dir, "strangler.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, `version: 1
-listen: %s
-admin: { listen: %s }
-monolith: http://%s
-services:
-  things: { url: http://%s, breaker: off }
-groups:
-  moved: { routes: [things], split: things }
-routes:
-  things: { match: /things, to: things, stage: monolith }
-`, addrs[0], addrs[1], apps[0], apps[1]), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, townConfig, addrs[0], addrs[1], apps[0], apps[1]), 0o600); err != nil {
 		return w, fmt.Errorf("configure the proxy: %w", err)
 	}
 	if err := r.plan(dir, file("source.db"), file("target.db"), []string{"things"},
