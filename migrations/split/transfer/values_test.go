@@ -190,7 +190,7 @@ func (p *pair) verify() error {
 // refused, a hundred times in a row, and looks whether it is named.
 func TestEveryCorruptionIsFound(t *testing.T) {
 	corruptions := []struct{ name, statement string }{
-		{"one byte", `UPDATE v SET v = CAST(substr(v, 1, length(v) - 1) || x'07' AS BLOB) WHERE id = ?1`},
+		{"one byte", `UPDATE v SET v = CAST(substr(v, 1, length(v) - 1) || CASE substr(v, -1) WHEN x'07' THEN x'08' ELSE x'07' END AS BLOB) WHERE id = ?1`},
 		{"kind", `UPDATE v SET n = CAST(n AS TEXT) WHERE id = ?1`},
 		{"integer to real", `UPDATE v SET n = n + 0.0 WHERE id = ?1`},
 		{"null to empty", `UPDATE v SET e = '' WHERE id = ?1`},
