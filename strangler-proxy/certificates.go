@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/stranglerfig/toolkit/internal/pause"
 )
 
 // A certificateError rejects a configuration that is good by itself: the files that it
@@ -25,7 +27,7 @@ func (p *Proxy) watchCertificates(ctx context.Context) {
 	every := min(lookAtCertificates, 4*p.opts.PollEvery)
 	var running sync.WaitGroup
 	running.Go(func() { p.keeper.Run(ctx, every) })
-	for sleep(ctx, every) {
+	for pause.For(ctx, every) == nil {
 		p.mu.Lock()
 		var waits *certificateError
 		again := errors.As(p.rejected, &waits)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/strangler-proxy/admin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/balance"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
@@ -63,14 +64,14 @@ const (
 func (h *healthWatch) run(ctx context.Context) {
 	h.upcoming = map[*balance.Instance]time.Time{}
 	defer h.checks.Wait()
-	pause := time.Duration(0)
-	for sleep(ctx, pause) {
-		pause = healthIdle
+	wait := time.Duration(0)
+	for pause.For(ctx, wait) == nil {
+		wait = healthIdle
 		s, known := h.current(), h.upcoming
 		h.upcoming = map[*balance.Instance]time.Time{}
 		for n, t := range s.services {
 			if u := &s.config.Services[n]; t.Pool != nil && u.Health != "" {
-				pause = healthBusy
+				wait = healthBusy
 				h.look(ctx, t, u, known)
 			}
 		}

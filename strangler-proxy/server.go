@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 )
 
@@ -70,7 +71,7 @@ func (s *server) shutdown(ctx context.Context) {
 			c.endIdle()
 		}
 		s.mu.Unlock()
-		if left == 0 || !sleep(ctx, 5*time.Millisecond) {
+		if left == 0 || pause.For(ctx, 5*time.Millisecond) != nil {
 			return
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/splits"
@@ -85,7 +86,7 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) settled(ctx context.Context, now string) string {
 	changed := time.Now()
 	limit := changed.Add(settleLimit)
-	for time.Now().Before(limit) && sleep(ctx, settle) {
+	for time.Now().Before(limit) && pause.For(ctx, settle) == nil {
 		// Before the look, so that a moment at which nobody looked counts for nothing.
 		looked, before := time.Now(), now
 		if now = w.fingerprint(); now != before {
@@ -180,17 +181,6 @@ func (w *watcher) listen(notices chan<- struct{}) (stop func()) {
 	return func() {
 		_ = fs.Close()
 		<-done
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

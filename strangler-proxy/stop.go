@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/stranglerfig/toolkit/internal/pause"
 )
 
 // How the end goes: for the time of lastCall only /readyz says so, which lets a load
@@ -21,7 +23,7 @@ func (p *Proxy) drain(call, round time.Duration) {
 	p.opts.Log.Info("stopping", "in_flight", p.front.open.Load(), "limit", p.opts.DrainLimit.String())
 	limit, cancel := context.WithTimeout(context.Background(), p.opts.DrainLimit)
 	defer cancel()
-	sleep(limit, min(call, p.opts.DrainLimit/2))
+	_ = pause.For(limit, min(call, p.opts.DrainLimit/2)) // either way it is over
 	p.front.lastRound.Store(true)
 	last, cancelRound := context.WithTimeout(limit, round)
 	defer cancelRound()
@@ -35,6 +37,6 @@ func (p *Proxy) drain(call, round time.Duration) {
 }
 
 func waitUntilZero(ctx context.Context, n *atomic.Int64) {
-	for n.Load() > 0 && sleep(ctx, 5*time.Millisecond) {
+	for n.Load() > 0 && pause.For(ctx, 5*time.Millisecond) == nil {
 	}
 }

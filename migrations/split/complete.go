@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/state"
@@ -108,7 +109,7 @@ func (w *Work) retire(ctx context.Context, old dialect.Retirer, report *Complete
 			}
 			took := time.Since(began)
 			limit = adapt(limit, took, shrinkFor)
-			if err := sleep(ctx, took); err != nil { // as long for others as for this
+			if err := pause.For(ctx, took); err != nil { // as long for others as for this
 				return err
 			}
 		}

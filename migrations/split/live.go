@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/control"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 )
@@ -74,7 +75,7 @@ func (r *runner) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		q, err := r.Lease.Next(ctx)
 		if err != nil {
-			sleep(ctx, 200*time.Millisecond) //nolint:errcheck // the loop looks at ctx
+			pause.For(ctx, 200*time.Millisecond) //nolint:errcheck // the loop looks at ctx
 			continue
 		}
 		select {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/plan"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
@@ -31,7 +32,7 @@ func (r *runner) uncopied() (int, bool) {
 // copy copies a chunk that reads the source for about as long as the plan allows.
 func (r *runner) copy(ctx context.Context, table int) error {
 	if wait := time.Until(r.due); wait > 0 {
-		if err := sleep(ctx, min(wait, 100*time.Millisecond)); err != nil || time.Now().Before(r.due) {
+		if err := pause.For(ctx, min(wait, 100*time.Millisecond)); err != nil || time.Now().Before(r.due) {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/stranglerfig/toolkit/internal/pause"
 )
 
 // Options tune a switch. The zero value is fit for production.
@@ -74,7 +76,7 @@ func New(ctx context.Context, p Parties, to Owner, flow Flow, gates func(context
 // decision, the switch counts as made and only the error of telling the proxies is left.
 func (s *Switch) Run(ctx context.Context) (Report, error) {
 	s.report = Report{To: s.To}
-	for pause := s.Pause; ; pause *= 2 {
+	for wait := s.Pause; ; wait *= 2 {
 		s.report.Attempts++
 		s.report.Epoch = s.Epoch
 		err := s.attempt(ctx)
@@ -96,7 +98,7 @@ func (s *Switch) Run(ctx context.Context) (Report, error) {
 			return s.report, err
 		}
 		s.Epoch = verdict.Epoch + 1
-		if err := sleep(ctx, pause); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return s.report, err
 		}
 	}
@@ -187,16 +189,5 @@ func (s *Switch) record() Record { return Record{Owner: s.To, Epoch: s.Epoch} }
 func (s *Switch) tell(e Event) {
 	if s.Observe != nil {
 		s.Observe(e)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
 )
@@ -75,7 +76,7 @@ func (w *writer) patiently(ctx context.Context, statements []string) error {
 		if _, err := w.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT _strangler_attempt"); err != nil {
 			return err
 		}
-		if err := pause(ctx, lockPause/2+rand.N(lockPause)); err != nil {
+		if err := pause.For(ctx, lockPause/2+rand.N(lockPause)); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 )
 
@@ -101,20 +102,9 @@ func (d *DB) withLocks(ctx context.Context, what string, do func(pgx.Tx) error) 
 			return fmt.Errorf("%s: no lock in %d attempts of %s: a long transaction uses the table; wait for its end, or end it: %w",
 				what, attempt, lockAttempt, err)
 		}
-		if err := pause(ctx, lockPause/2+rand.N(lockPause)); err != nil {
+		if err := pause.For(ctx, lockPause/2+rand.N(lockPause)); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 
