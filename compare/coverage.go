@@ -3,7 +3,7 @@ package compare
 import (
 	"slices"
 
-	"github.com/stranglerfig/toolkit/compare/accept"
+	"github.com/stranglerfig/toolkit/compare/glob"
 	"github.com/stranglerfig/toolkit/compare/report"
 )
 
@@ -12,11 +12,11 @@ func (j *judge) coverage() {
 	at := map[string]int{}
 	for _, r := range j.opts.Table {
 		at[r.Name] = len(j.report.Coverage)
-		required := slices.ContainsFunc(j.opts.Required, func(p string) bool { return accept.Glob(p, r.Name) })
+		required := slices.ContainsFunc(j.opts.Required, func(p string) bool { return glob.Match(p, r.Name) })
 		j.report.Coverage = append(j.report.Coverage, report.Coverage{Name: r.Name, Match: r.Match, Required: required})
 	}
 	for _, pattern := range j.opts.Required { // one that names no route is not covered, either
-		if !slices.ContainsFunc(j.opts.Table, func(r Route) bool { return accept.Glob(pattern, r.Name) }) {
+		if !slices.ContainsFunc(j.opts.Table, func(r Route) bool { return glob.Match(pattern, r.Name) }) {
 			j.report.Coverage = append(j.report.Coverage, report.Coverage{Name: pattern, Required: true})
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/stranglerfig/toolkit/compare/glob"
 )
 
 // A Rule accepts the differences that fit all it names; * stands for any text.
@@ -119,29 +121,6 @@ func (r Rule) Expired(today time.Time) bool {
 
 // Matches reports whether the rule accepts a difference.
 func (r Rule) Matches(route, class, kind, part string) bool {
-	return Glob(r.Route, route) && (r.Kind == "" || r.Kind == kind) && (r.Part == "" || r.Part == part) &&
-		(r.Class == class || Glob(r.Class, class))
-}
-
-// Glob reports whether text fits a pattern in which * stands for any text.
-func Glob(pattern, text string) bool {
-	first, rest, found := strings.Cut(pattern, "*")
-	if !found {
-		return pattern == text
-	}
-	text, ok := strings.CutPrefix(text, first)
-	if !ok {
-		return false
-	}
-	for {
-		part, more, found := strings.Cut(rest, "*")
-		if !found {
-			return strings.HasSuffix(text, part)
-		}
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
-		}
-		text, rest = text[i+len(part):], more
-	}
+	return glob.Match(r.Route, route) && (r.Kind == "" || r.Kind == kind) && (r.Part == "" || r.Part == part) &&
+		(r.Class == class || glob.Match(r.Class, class))
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+
+	"github.com/stranglerfig/toolkit/compare/sequence"
 )
 
 type key struct{ test, method, route string }
@@ -54,12 +56,12 @@ func (p *Plan) sequence(before, after []Item, b, a []int) {
 	gb, ga := groups(before, b), groups(after, a)
 	for _, m := range match(before, after, gb, ga) {
 		switch {
-		case m.after < 0:
-			p.Missing = append(p.Missing, gb[m.before].items...)
-		case m.before < 0:
-			p.Extra = append(p.Extra, ga[m.after].items...)
+		case m.After < 0:
+			p.Missing = append(p.Missing, gb[m.Before].items...)
+		case m.Before < 0:
+			p.Extra = append(p.Extra, ga[m.After].items...)
 		default:
-			p.group(before, after, gb[m.before], ga[m.after])
+			p.group(before, after, gb[m.Before], ga[m.After])
 		}
 	}
 }
@@ -139,14 +141,14 @@ func (p *Plan) race(before, after []Item, b, a []int) {
 		return list
 	}
 	b, a = order(before, b), order(after, a)
-	for _, m := range common(len(b), len(a), func(i, j int) bool { return before[b[i]].Status == after[a[j]].Status }) {
+	for _, m := range sequence.Align(len(b), len(a), maxCells, func(i, j int) bool { return before[b[i]].Status == after[a[j]].Status }) {
 		switch {
-		case m.after < 0:
-			p.Missing = append(p.Missing, b[m.before])
-		case m.before < 0:
-			p.Extra = append(p.Extra, a[m.after])
+		case m.After < 0:
+			p.Missing = append(p.Missing, b[m.Before])
+		case m.Before < 0:
+			p.Extra = append(p.Extra, a[m.After])
 		default:
-			p.Pairs = append(p.Pairs, Pair{Before: b[m.before], After: a[m.after], Raced: true})
+			p.Pairs = append(p.Pairs, Pair{Before: b[m.Before], After: a[m.After], Raced: true})
 		}
 	}
 }

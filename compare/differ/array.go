@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stranglerfig/toolkit/compare/sequence"
 )
 
 // array aligns two arrays and compares the pairs.
@@ -32,23 +34,23 @@ func (w *walk) array(a, b value) {
 	elastic := known.elastic && (len(b.kids) > 0 || known.emptied)
 	for _, p := range pairs {
 		switch {
-		case p.before >= 0 && p.after >= 0:
-			w.push(step{index: p.before})
-			w.node(a.kids[p.before].value, b.kids[p.after].value)
+		case p.Before >= 0 && p.After >= 0:
+			w.push(step{index: p.Before})
+			w.node(a.kids[p.Before].value, b.kids[p.After].value)
 			w.pop()
 		case w.mode == learning:
 		case elastic:
 			w.accept("BEFORE's list has another length at times, too")
-		case p.after < 0:
-			w.absent(step{index: p.before}, a.kids[p.before].value, true)
+		case p.After < 0:
+			w.absent(step{index: p.Before}, a.kids[p.Before].value, true)
 		default:
-			w.absent(step{index: p.after}, b.kids[p.after].value, false)
+			w.absent(step{index: p.After}, b.kids[p.After].value, false)
 		}
 	}
 }
 
 // align pairs the elements and reports whether common ones changed their order.
-func (w *walk) align(a, b value, rule *rule, unordered bool) (pairs []pairing, moved bool) {
+func (w *walk) align(a, b value, rule *rule, unordered bool) (pairs []sequence.Pair, moved bool) {
 	head, tail := 0, 0
 	for head < len(a.kids) && head < len(b.kids) && equal(a.kids[head].value, b.kids[head].value) {
 		head++
@@ -57,27 +59,27 @@ func (w *walk) align(a, b value, rule *rule, unordered bool) (pairs []pairing, m
 		tail++
 	}
 	for i := range head {
-		pairs = append(pairs, pairing{i, i})
+		pairs = append(pairs, sequence.Pair{Before: i, After: i})
 	}
 	middle, moved := w.alignMiddle(a.kids[head:len(a.kids)-tail], b.kids[head:len(b.kids)-tail], rule, unordered)
 	for _, p := range middle {
-		if p.before >= 0 {
-			p.before += head
+		if p.Before >= 0 {
+			p.Before += head
 		}
-		if p.after >= 0 {
-			p.after += head
+		if p.After >= 0 {
+			p.After += head
 		}
 		pairs = append(pairs, p)
 	}
 	for i := tail; i > 0; i-- {
-		pairs = append(pairs, pairing{len(a.kids) - i, len(b.kids) - i})
+		pairs = append(pairs, sequence.Pair{Before: len(a.kids) - i, After: len(b.kids) - i})
 	}
 	return pairs, moved
 }
 
-func (w *walk) alignMiddle(a, b []member, rule *rule, unordered bool) (pairs []pairing, moved bool) {
+func (w *walk) alignMiddle(a, b []member, rule *rule, unordered bool) (pairs []sequence.Pair, moved bool) {
 	if len(a) == 0 || len(b) == 0 || len(a) == 1 && len(b) == 1 {
-		return fillGaps(nil, len(a), len(b)), false
+		return sequence.Fill(nil, len(a), len(b)), false
 	}
 	if pairs, moved, found := w.byKey(a, b, rule, unordered); found {
 		return pairs, moved
@@ -86,7 +88,7 @@ func (w *walk) alignMiddle(a, b []member, rule *rule, unordered bool) (pairs []p
 	after, okB := w.fingerprints(b, true)
 	switch {
 	case !okA || !okB:
-		return fillGaps(nil, len(a), len(b)), false
+		return sequence.Fill(nil, len(a), len(b)), false
 	case unordered:
 		pairs, _, increasing := byText(before, after, true)
 		return pairs, !increasing
@@ -107,7 +109,7 @@ func sorted(list []string) []string {
 var preferredKeys = []string{"id", "_id", "uuid", "key", "code", "sku", "slug", "number", "name"}
 
 // byKey pairs objects by a member that identifies them on both sides.
-func (w *walk) byKey(a, b []member, rule *rule, unordered bool) (pairs []pairing, moved, found bool) {
+func (w *walk) byKey(a, b []member, rule *rule, unordered bool) (pairs []sequence.Pair, moved, found bool) {
 	try := func(name string) bool {
 		before, ok := w.keys(a, name, false)
 		if !ok {

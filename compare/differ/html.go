@@ -30,15 +30,15 @@ func (w *walk) html(before, after []byte) {
 	}
 	for _, p := range inSequence(keysOf(a), keysOf(b)) {
 		switch {
-		case p.after < 0:
-			w.fragmentAbsent(a[p.before], true)
-		case p.before < 0:
-			w.fragmentAbsent(b[p.after], false)
-		case class(a[p.before].path) == class(b[p.after].path):
-			w.fragmentPair(a[p.before], b[p.after])
+		case p.After < 0:
+			w.fragmentAbsent(a[p.Before], true)
+		case p.Before < 0:
+			w.fragmentAbsent(b[p.After], false)
+		case class(a[p.Before].path) == class(b[p.After].path):
+			w.fragmentPair(a[p.Before], b[p.After])
 		default: // something else stands here
-			w.fragmentAbsent(a[p.before], true)
-			w.fragmentAbsent(b[p.after], false)
+			w.fragmentAbsent(a[p.Before], true)
+			w.fragmentAbsent(b[p.After], false)
 		}
 	}
 	w.path = w.path[:0]

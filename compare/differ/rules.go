@@ -238,26 +238,3 @@ func names[V any](m map[string]V) string {
 	slices.Sort(list)
 	return strings.Join(list, ", ")
 }
-
-// glob reports whether text fits a pattern in which * stands for any text.
-func glob(pattern, text string) bool {
-	first, rest, found := strings.Cut(pattern, "*")
-	if !found {
-		return pattern == text
-	}
-	text, ok := strings.CutPrefix(text, first)
-	if !ok {
-		return false
-	}
-	for {
-		part, more, found := strings.Cut(rest, "*")
-		if !found {
-			return strings.HasSuffix(text, part)
-		}
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
-		}
-		text, rest = text[i+len(part):], more
-	}
-}

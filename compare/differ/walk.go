@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/stranglerfig/toolkit/compare/glob"
 )
 
 type mode uint8
@@ -83,7 +85,7 @@ func (v variation) statusSeen(x value) bool {
 func (w *walk) rule(rules []*rule) *rule {
 	var first *rule
 	for _, r := range rules {
-		if (r.scope.Route == "" || glob(r.scope.Route, w.route)) && r.path.matches(w.path) {
+		if (r.scope.Route == "" || glob.Match(r.scope.Route, w.route)) && r.path.matches(w.path) {
 			if used := &w.d.used[r.number]; !used.Load() {
 				used.Store(true)
 			}

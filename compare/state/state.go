@@ -21,8 +21,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/stranglerfig/toolkit/compare/accept"
 	"github.com/stranglerfig/toolkit/compare/differ"
+	"github.com/stranglerfig/toolkit/compare/glob"
 )
 
 // A Reader reads every table of a database in one snapshot, once nobody has written for a
@@ -140,7 +140,7 @@ func (w *writer) begin(name string, columns []string) error {
 		return err
 	}
 	for _, p := range slices.Concat(alwaysIgnored, w.spec.Ignore) {
-		if accept.Glob(p, name) {
+		if glob.Match(p, name) {
 			return nil
 		}
 	}
