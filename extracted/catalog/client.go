@@ -2,15 +2,14 @@ package catalog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/stranglerfig/toolkit/internal/peer"
 )
 
 const (
@@ -24,33 +23,20 @@ const (
 var errGone = errors.New("not found")
 
 // client reads the monolith's read API for services.
-type client struct {
-	base  *url.URL
-	token string
-	http  *http.Client
-}
+type client struct{ peer *peer.Client }
 
 // CheckAddress reports what is wrong with the address of a monolith, if anything.
 func CheckAddress(monolith string) error {
-	_, err := parseAddress(monolith)
+	_, err := peer.Address("monolith", monolith)
 	return err
 }
 
-func parseAddress(monolith string) (*url.URL, error) {
-	base, err := url.Parse(strings.TrimSuffix(monolith, "/"))
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, fmt.Errorf("address %q of the monolith: want http://host:port", monolith)
-	}
-	return base, nil
-}
-
 func newClient(monolith, token string) (*client, error) {
-	base, err := parseAddress(monolith)
+	base, err := peer.Address("monolith", monolith)
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: fetchers, IdleConnTimeout: time.Minute}
-	return &client{base: base, token: token, http: &http.Client{Transport: transport, Timeout: answerTimeout}}, nil
+	return &client{peer.New(base, token, peer.Options{Connections: fetchers, MaxAnswer: maxAnswer, Timeout: answerTimeout})}, nil
 }
 
 type change struct {
@@ -117,36 +103,18 @@ func (c *client) reviewed(ctx context.Context, reviewID int64) ([]int64, error) 
 
 // get decodes the answer into v. A 404 is errGone.
 func (c *client) get(ctx context.Context, path string, q url.Values, v any) error {
-	target := c.base.JoinPath(path)
-	target.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return fmt.Errorf("GET %s: %w", path, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Accept", "application/json")
-	res, err := c.http.Do(req)
-	if err != nil {
-		return err // names method, address and cause
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	a, err := c.peer.Do(ctx, http.MethodGet, path, q, nil)
 	switch {
 	case err != nil:
-		return fmt.Errorf("GET %s: %w", target, err)
-	case res.StatusCode == http.StatusNotFound && strings.HasPrefix(res.Header.Get("Content-Type"), "application/json"):
-		return fmt.Errorf("GET %s: %w", target, errGone)
-	case res.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("GET %s: the monolith refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", target)
-	case res.StatusCode != http.StatusOK:
-		return fmt.Errorf("GET %s: status %s", target, res.Status)
-	case len(body) > maxAnswer:
-		return fmt.Errorf("GET %s: the answer is larger than %d bytes", target, maxAnswer)
+		return err
+	case a.Status == http.StatusNotFound && a.IsJSON():
+		return fmt.Errorf("%s: %w", a.Request, errGone)
+	case a.Status == http.StatusUnauthorized:
+		return fmt.Errorf("%s: the monolith refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", a.Request)
+	case a.Status != http.StatusOK:
+		return fmt.Errorf("%s: status %s", a.Request, a.Reason)
 	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("GET %s: %w", target, err)
-	}
-	return nil
+	return a.Decode(v)
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

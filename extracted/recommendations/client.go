@@ -2,17 +2,15 @@ package recommendations
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stranglerfig/toolkit/internal/instant"
+	"github.com/stranglerfig/toolkit/internal/peer"
 )
 
 const (
@@ -25,33 +23,20 @@ const (
 var errGone = errors.New("not found")
 
 // client reads the monolith's read API for services.
-type client struct {
-	base  *url.URL
-	token string
-	http  *http.Client
-}
+type client struct{ peer *peer.Client }
 
 // CheckAddress reports what is wrong with the address of a monolith, if anything.
 func CheckAddress(monolith string) error {
-	_, err := parseAddress(monolith)
+	_, err := peer.Address("monolith", monolith)
 	return err
 }
 
-func parseAddress(monolith string) (*url.URL, error) {
-	base, err := url.Parse(strings.TrimSuffix(monolith, "/"))
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, fmt.Errorf("address %q of the monolith: want http://host:port", monolith)
-	}
-	return base, nil
-}
-
 func newClient(monolith, token string) (*client, error) {
-	base, err := parseAddress(monolith)
+	base, err := peer.Address("monolith", monolith)
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: fetchers, IdleConnTimeout: time.Minute}
-	return &client{base: base, token: token, http: &http.Client{Transport: transport, Timeout: answerTimeout}}, nil
+	return &client{peer.New(base, token, peer.Options{Connections: fetchers, MaxAnswer: maxAnswer, Timeout: answerTimeout})}, nil
 }
 
 type change struct {
@@ -123,36 +108,18 @@ func (c *client) views(ctx context.Context, cursor Position) ([]viewsRow, time.T
 
 // get decodes the answer into v. A 404 is errGone.
 func (c *client) get(ctx context.Context, path string, q url.Values, v any) (http.Header, error) {
-	target := c.base.JoinPath(path)
-	target.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", path, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Accept", "application/json")
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, err // names method, address and cause
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	a, err := c.peer.Do(ctx, http.MethodGet, path, q, nil)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("GET %s: %w", target, err)
-	case res.StatusCode == http.StatusNotFound && strings.HasPrefix(res.Header.Get("Content-Type"), "application/json"):
-		return nil, fmt.Errorf("GET %s: %w", target, errGone)
-	case res.StatusCode == http.StatusUnauthorized:
-		return nil, fmt.Errorf("GET %s: the monolith refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", target)
-	case res.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("GET %s: status %s", target, res.Status)
-	case len(body) > maxAnswer:
-		return nil, fmt.Errorf("GET %s: the answer is larger than %d bytes", target, maxAnswer)
+		return nil, err
+	case a.Status == http.StatusNotFound && a.IsJSON():
+		return nil, fmt.Errorf("%s: %w", a.Request, errGone)
+	case a.Status == http.StatusUnauthorized:
+		return nil, fmt.Errorf("%s: the monolith refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", a.Request)
+	case a.Status != http.StatusOK:
+		return nil, fmt.Errorf("%s: status %s", a.Request, a.Reason)
 	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return nil, fmt.Errorf("GET %s: %w", target, err)
-	}
-	return res.Header, nil
+	return a.Header, a.Decode(v)
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,19 +1,16 @@
 package reviews
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/stranglerfig/toolkit/internal/web"
+	"github.com/stranglerfig/toolkit/internal/peer"
 )
 
 const (
@@ -32,34 +29,20 @@ var (
 )
 
 // client asks the monolith, and tells it.
-type client struct {
-	base  *url.URL
-	token string
-	http  *http.Client
-}
+type client struct{ peer *peer.Client }
 
 // CheckAddress reports what is wrong with the address of a monolith, if anything.
 func CheckAddress(monolith string) error {
-	_, err := parseAddress(monolith)
+	_, err := peer.Address("monolith", monolith)
 	return err
 }
 
-func parseAddress(monolith string) (*url.URL, error) {
-	base, err := url.Parse(strings.TrimSuffix(monolith, "/"))
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
-		return nil, fmt.Errorf("address %q of the monolith: want http://host:port", monolith)
-	}
-	return base, nil
-}
-
 func newClient(monolith, token string) (*client, error) {
-	base, err := parseAddress(monolith)
+	base, err := peer.Address("monolith", monolith)
 	if err != nil {
 		return nil, err
 	}
-	return &client{base: base, token: token, http: &http.Client{
-		Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute},
-	}}, nil
+	return &client{peer.New(base, token, peer.Options{Connections: 32, MaxAnswer: maxAnswer})}, nil
 }
 
 type monolithChange struct {
@@ -147,47 +130,19 @@ func (c *client) again(ctx context.Context, ask func(context.Context) error) err
 // ask sends one request and decodes the answer into v. A 404 is errGone; no answer, or
 // one that means nothing, is errAway.
 func (c *client) ask(ctx context.Context, method, path string, q url.Values, body, v any) error {
-	target := c.base.JoinPath(path)
-	target.RawQuery = q.Encode()
-	var content io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("%s %s: %w", method, path, err)
-		}
-		content = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), content)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Content-Type", "application/json")
-	if id := web.RequestID(ctx); id != "" {
-		req.Header.Set(web.RequestIDHeader, id)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errAway, err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	a, err := c.peer.Do(ctx, method, path, q, body)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %s %s: %w", errAway, method, target, err)
-	case res.StatusCode == http.StatusNotFound && strings.HasPrefix(res.Header.Get("Content-Type"), "application/json"):
-		return fmt.Errorf("%s %s: %w", method, target, errGone)
-	case res.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%w: %s %s: it refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", errAway, method, target)
-	case res.StatusCode >= 300:
-		return fmt.Errorf("%w: %s %s: status %s", errAway, method, target, res.Status)
-	case len(data) > maxAnswer:
-		return fmt.Errorf("%w: %s %s: more than %d bytes", errAway, method, target, maxAnswer)
-	case v == nil:
-		return nil
+		return fmt.Errorf("%w: %w", errAway, err)
+	case a.Status == http.StatusNotFound && a.IsJSON():
+		return fmt.Errorf("%s: %w", a.Request, errGone)
+	case a.Status == http.StatusUnauthorized:
+		return fmt.Errorf("%w: %s: it refused the token; set SHOP_INTERNAL_TOKEN to the monolith's", errAway, a.Request)
+	case a.Status >= 300:
+		return fmt.Errorf("%w: %s: status %s", errAway, a.Request, a.Reason)
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%w: %s %s: %w", errAway, method, target, err)
+	if err := a.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	return nil
 }

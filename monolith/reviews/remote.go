@@ -1,18 +1,16 @@
 package reviews
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/peer"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/web"
 	"github.com/stranglerfig/toolkit/monolith/identity"
@@ -45,23 +43,20 @@ type entryPage struct {
 
 // remote asks the reviews service.
 type remote struct {
-	base  *url.URL // nil: there is none
-	token string
-	wait  time.Duration
-	http  *http.Client
+	peer *peer.Client // nil: there is none
+	wait time.Duration
 }
 
 func newRemote(service, token string, wait time.Duration) (*remote, error) {
-	r := &remote{token: token, wait: wait}
+	r := &remote{wait: wait}
 	if service == "" {
 		return r, nil
 	}
-	base, err := url.Parse(strings.TrimSuffix(service, "/"))
-	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+	base, err := peer.Address("reviews service", service)
+	if err != nil {
 		return nil, program.Fail(program.Usage, "give it as http://host:port", "address %q of the reviews service", service)
 	}
-	r.base = base
-	r.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}}
+	r.peer = peer.New(base, token, peer.Options{Connections: 16, MaxAnswer: maxAnswer})
 	return r, nil
 }
 
@@ -121,53 +116,26 @@ func (r *remote) get(ctx context.Context, path string, q url.Values, v any) erro
 // ask sends a request and decodes the answer into v. What the service refuses comes
 // back as the web.Problem that it is; no answer, or a useless one, is errAway.
 func (r *remote) ask(ctx context.Context, wait time.Duration, method, path string, q url.Values, body, v any) error {
-	if r.base == nil {
+	if r.peer == nil {
 		return fmt.Errorf("%s %s: no address of the reviews service was given: %w", method, path, errAway)
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	target := r.base.JoinPath(path)
-	target.RawQuery = q.Encode()
-	var content io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("%s %s: %w", method, path, err)
-		}
-		content = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), content)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
-	req.Header.Set("Content-Type", "application/json")
-	if id := web.RequestID(ctx); id != "" {
-		req.Header.Set(web.RequestIDHeader, id)
-	}
-	res, err := r.http.Do(req)
+	a, err := r.peer.Do(ctx, method, path, q, body)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAway, err)
 	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("%w: %s %s: %w", errAway, method, target, err)
+	if a.Status >= 300 {
+		return fmt.Errorf("%s: %w", a.Request, refused(a))
 	}
-	if res.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %w", method, target, refused(res, data))
-	}
-	if v == nil {
-		return nil
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%w: %s %s: %w", errAway, method, target, err)
+	if err := a.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	return nil
 }
 
 // refused is the service's error as the shop would have returned it.
-func refused(res *http.Response, data []byte) error {
+func refused(a *peer.Answer) error {
 	var answer struct {
 		Error struct {
 			Code    string      `json:"code"`
@@ -175,17 +143,17 @@ func refused(res *http.Response, data []byte) error {
 			Fields  []web.Field `json:"fields"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(data, &answer) != nil || answer.Error.Code == "" {
-		return fmt.Errorf("%w: status %s", errAway, res.Status)
+	if json.Unmarshal(a.Body, &answer) != nil || answer.Error.Code == "" {
+		return fmt.Errorf("%w: status %s", errAway, a.Reason)
 	}
 	switch e := answer.Error; {
 	case e.Code == "not_owner":
 		return errNotOwner
-	case res.StatusCode == http.StatusUnauthorized:
+	case a.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w: the service refused the token; give both the same SHOP_INTERNAL_TOKEN", errAway)
-	case res.StatusCode >= 500:
-		return fmt.Errorf("%w: status %s: %s", errAway, res.Status, e.Message)
+	case a.Status >= 500:
+		return fmt.Errorf("%w: status %s: %s", errAway, a.Reason, e.Message)
 	default:
-		return &web.Problem{Status: res.StatusCode, Code: e.Code, Message: e.Message, Fields: e.Fields}
+		return &web.Problem{Status: a.Status, Code: e.Code, Message: e.Message, Fields: e.Fields}
 	}
 }
