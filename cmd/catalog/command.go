@@ -1,27 +1,23 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"net"
-	"os"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stranglerfig/toolkit/extracted/catalog"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/service"
-	"github.com/stranglerfig/toolkit/internal/web"
+	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
 
 const (
-	owner        = "catalog"
-	defaultDB    = "var/catalog.db"
-	defaultToken = "dev-internal-token"
+	owner     = "catalog"
+	defaultDB = "var/catalog.db"
 )
 
 func command(getenv func(string) string) *cobra.Command {
@@ -45,15 +41,8 @@ Environment:
 	return service.Frame(root)
 }
 
-type serveFlags struct {
-	addr, db, monolith, logFormat, logLevel string
-	refresh                                 time.Duration
-	token                                   string
-	bug                                     string
-}
-
 func serveCommand(getenv func(string) string) *cobra.Command {
-	var f serveFlags
+	var f service.Beside
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve the catalog and follow the monolith", Args: cobra.NoArgs,
 		Long: `Serve the catalog and follow the monolith.
@@ -64,62 +53,28 @@ how the feed is, GET /readyz whether the copy is complete.
 
 SHOP_BUG rehearses a fault: catalog-price, catalog-slow or catalog-order.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.token, f.bug = getenv("SHOP_INTERNAL_TOKEN"), getenv("SHOP_BUG")
-			return serve(cmd.Context(), f, cmd.OutOrStdout())
+			f.Token = getenv("SHOP_INTERNAL_TOKEN")
+			return serve(cmd.Context(), &f, getenv("SHOP_BUG"), cmd.OutOrStdout())
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:9004", "`host:port` to listen on; port 0 picks one")
-	flags.StringVar(&f.db, "db", defaultDB, "database `file`")
-	flags.StringVar(&f.monolith, "monolith", "http://127.0.0.1:9000", "`URL` of the monolith")
-	flags.DurationVar(&f.refresh, "refresh", time.Second, "pause between two looks at the monolith")
-	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
-	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.Add(cmd.Flags(), "127.0.0.1:9004", defaultDB)
 	return cmd
 }
 
-func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
-	log, err := program.Logger(os.Stderr, f.logFormat, f.logLevel)
-	if err != nil {
-		return err
-	}
-	bug, err := catalog.ParseBug(f.bug)
+func serve(ctx context.Context, f *service.Beside, rehearsed string, stdout io.Writer) error {
+	bug, err := catalog.ParseBug(rehearsed)
 	if err != nil {
 		return program.Fail(program.Usage, fmt.Sprintf("use one of %v", catalog.Bugs()), "SHOP_BUG: %w", err)
 	}
-	if err := catalog.CheckAddress(f.monolith); err != nil {
-		return service.Usage(owner, fmt.Errorf("--monolith: %w", err))
-	}
-	if f.refresh <= 0 {
-		return service.Usage(owner, fmt.Errorf("--refresh %s: must be more than nothing", f.refresh))
-	}
-	listener, err := web.Listen(ctx, f.addr) // first of all: a taken port changes nothing
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	db, err := service.Open(ctx, owner, f.db, defaultDB)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	store := catalog.New(db, time.Now)
-	feed, err := catalog.NewFeed(store, f.monolith, catalog.FeedOptions{
-		Token: cmp.Or(f.token, defaultToken), Refresh: f.refresh, Log: log,
+	return f.Serve(ctx, owner, stdout, catalog.CheckAddress, func(db *sqlite.DB, log *slog.Logger) (service.Service, error) {
+		store := catalog.New(db, time.Now)
+		feed, err := catalog.NewFeed(store, f.Monolith, catalog.FeedOptions{Token: f.Token, Refresh: f.Refresh, Log: log})
+		if err != nil {
+			return service.Service{}, err
+		}
+		if bug != "" {
+			log.Warn("a fault is rehearsed", "bug", string(bug))
+		}
+		return service.Service{Run: feed.Run, Handler: catalog.Handler(store, feed, catalog.ServiceOptions{Log: log, Bug: bug})}, nil
 	})
-	if err != nil {
-		return service.Usage(owner, fmt.Errorf("--monolith: %w", err))
-	}
-	handler := catalog.Handler(store, feed, catalog.ServiceOptions{Log: log, Bug: bug})
-	if bug != "" {
-		log.Warn("a fault is rehearsed", "bug", string(bug))
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return feed.Run(ctx) })
-	group.Go(func() error {
-		return web.Serve(ctx, f.addr, handler, web.ServeOptions{Log: log, Listener: listener, Ready: func(a net.Addr) {
-			fmt.Fprintf(stdout, "catalog ready on http://%s\n", a)
-		}})
-	})
-	return group.Wait()
 }

@@ -1,27 +1,21 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"io"
-	"net"
-	"os"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stranglerfig/toolkit/extracted/reviews"
-	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/service"
-	"github.com/stranglerfig/toolkit/internal/web"
+	"github.com/stranglerfig/toolkit/internal/sqlite"
 )
 
 const (
-	owner        = "reviews"
-	defaultDB    = "var/reviews.db"
-	defaultToken = "dev-internal-token"
+	owner     = "reviews"
+	defaultDB = "var/reviews.db"
 )
 
 func command(getenv func(string) string) *cobra.Command {
@@ -41,14 +35,8 @@ Environment:
 	return service.Frame(root)
 }
 
-type serveFlags struct {
-	addr, db, monolith, logFormat, logLevel string
-	refresh                                 time.Duration
-	token                                   string
-}
-
 func serveCommand(getenv func(string) string) *cobra.Command {
-	var f serveFlags
+	var f service.Beside
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve reviews beside the monolith", Args: cobra.NoArgs,
 		Long: `Serve reviews beside the monolith.
@@ -57,53 +45,20 @@ Until a split has begun to copy the table here each read is answered with 503, a
 until the table belongs to the service each write. Without the monolith the service
 shows what it knows and takes no reviews.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.token = getenv("SHOP_INTERNAL_TOKEN")
-			return serve(cmd.Context(), f, cmd.OutOrStdout())
+			f.Token = getenv("SHOP_INTERNAL_TOKEN")
+			return serve(cmd.Context(), &f, cmd.OutOrStdout())
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:9003", "`host:port` to listen on; port 0 picks one")
-	flags.StringVar(&f.db, "db", defaultDB, "database `file`")
-	flags.StringVar(&f.monolith, "monolith", "http://127.0.0.1:9000", "`URL` of the monolith")
-	flags.DurationVar(&f.refresh, "refresh", time.Second, "pause between two looks at the monolith")
-	flags.StringVar(&f.logFormat, "log-format", "auto", "text, json, or auto: text on a terminal")
-	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.Add(cmd.Flags(), "127.0.0.1:9003", defaultDB)
 	return cmd
 }
 
-func serve(ctx context.Context, f serveFlags, stdout io.Writer) error {
-	log, err := program.Logger(os.Stderr, f.logFormat, f.logLevel)
-	if err != nil {
-		return err
-	}
-	if err := reviews.CheckAddress(f.monolith); err != nil {
-		return service.Usage(owner, fmt.Errorf("--monolith: %w", err))
-	}
-	if f.refresh <= 0 {
-		return service.Usage(owner, fmt.Errorf("--refresh %s: must be more than nothing", f.refresh))
-	}
-	listener, err := web.Listen(ctx, f.addr) // first of all: a taken port changes nothing
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	db, err := service.Open(ctx, owner, f.db, defaultDB)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	reviewing, err := reviews.NewService(reviews.New(db, time.Now), f.monolith, reviews.Options{
-		Token: cmp.Or(f.token, defaultToken), Refresh: f.refresh, Log: log,
+func serve(ctx context.Context, f *service.Beside, stdout io.Writer) error {
+	return f.Serve(ctx, owner, stdout, reviews.CheckAddress, func(db *sqlite.DB, log *slog.Logger) (service.Service, error) {
+		reviewing, err := reviews.NewService(reviews.New(db, time.Now), f.Monolith, reviews.Options{Token: f.Token, Refresh: f.Refresh, Log: log})
+		if err != nil {
+			return service.Service{}, err
+		}
+		return service.Service{Run: reviewing.Run, Handler: reviewing.Handler()}, nil
 	})
-	if err != nil {
-		return service.Usage(owner, fmt.Errorf("--monolith: %w", err))
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return reviewing.Run(ctx) })
-	group.Go(func() error {
-		return web.Serve(ctx, f.addr, reviewing.Handler(), web.ServeOptions{Log: log, Listener: listener, Ready: func(a net.Addr) {
-			fmt.Fprintf(stdout, "reviews ready on http://%s\n", a)
-		}})
-	})
-	return group.Wait()
 }
