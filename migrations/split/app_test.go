@@ -32,6 +32,7 @@ type app struct {
 	dbs  [2]*sql.DB // the target may not be there yet
 	dir  string
 	side int
+	made string // schema of the source as the application made it
 
 	mu      sync.Mutex
 	ledger  map[int]line
@@ -49,10 +50,22 @@ func newApp(t *testing.T, dir string, seed uint64) *app {
 	if _, err := a.dbs[0].ExecContext(t.Context(), `CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE NOT NULL, v INT)`); err != nil {
 		t.Fatal(err)
 	}
+	a.made = a.schema()
 	for range 60 {
 		a.write(t.Context())
 	}
 	return a
+}
+
+// fork is an application that goes on where this one is, on copies of its databases.
+func (a *app) fork(t *testing.T, dir string, seed uint64) *app {
+	t.Helper()
+	f := &app{t: t, dir: dir, side: a.side, made: a.made, r: rand.New(rand.NewPCG(seed, 4)), ledger: maps.Clone(a.ledger)}
+	f.dbs[0] = openApp(t, filepath.Join(dir, "source.db"))
+	if a.dbs[1] != nil {
+		f.dbs[1] = openApp(t, filepath.Join(dir, "target.db"))
+	}
+	return f
 }
 
 func openApp(t *testing.T, path string) *sql.DB {
@@ -222,6 +235,25 @@ func (a *app) check(side string) {
 	if len(have) > 0 {
 		a.t.Errorf("%s: rows that nobody wrote: %v", side, have)
 	}
+}
+
+// untouched makes sure that the source's schema is as the application made it.
+func (a *app) untouched() {
+	a.t.Helper()
+	if have := a.schema(); have != a.made {
+		a.t.Errorf("the schema of the source is now\n%s\nand was\n%s", have, a.made)
+	}
+}
+
+// schema is what an application can see of the source's schema.
+func (a *app) schema() string {
+	a.t.Helper()
+	var text string
+	err := a.dbs[0].QueryRowContext(a.t.Context(), `SELECT group_concat(type || ' ' || name || ' ' || tbl_name || ': ' || coalesce(sql, '-'), char(10)) FROM sqlite_master`).Scan(&text)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return text
 }
 
 // bare makes sure that nothing of the engine is left in a database but who owns the table.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,7 @@ func child(do, dir, kill string) error {
 		return err
 	}
 	defer store.Close()
-	e, err := split.Open(ctx, p, true, split.Options{Store: store, Transfer: transfer.Options{Step: func(name string) error { k.pass(name); return nil }}})
+	e, err := split.Open(ctx, p, true, split.Options{Store: store, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Transfer: transfer.Options{Step: func(name string) error { k.pass(name); return nil }}})
 	if err != nil {
 		return err
 	}
@@ -102,6 +103,12 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 		}
 		_, err = w.Complete(ctx, split.CompleteOptions{Confirm: true, Step: k.pass})
 		return errors.Join(err, w.End())
+	case "abort":
+		w, err := e.Begin(ctx, do, split.Any)
+		if err != nil {
+			return err
+		}
+		return errors.Join(w.Abort(ctx), w.End())
 	}
 	w, err := e.Begin(ctx, do, split.Make)
 	if err != nil {
@@ -120,6 +127,14 @@ type stage struct {
 func newStage(t *testing.T, seed uint64) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir()}
+	s.plan()
+	s.app = newApp(t, s.dir, seed)
+	return s
+}
+
+// plan writes the plan file.
+func (s *stage) plan() {
+	s.t.Helper()
 	text := fmt.Sprintf(`version: 1
 split: kit
 source: { driver: sqlite3, dsn: "file:%[1]s/source.db" }
@@ -129,10 +144,34 @@ create_target: true
 limits: { fence: 2s, disk: 1MiB }
 `, s.dir)
 	if err := os.WriteFile(filepath.Join(s.dir, "plan.yaml"), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// fork copies a stage on which nobody writes, with all that is on it.
+func (s *stage) fork(t *testing.T, seed uint64) *stage {
+	t.Helper()
+	f := &stage{t: t, dir: t.TempDir()}
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(f.dir, control.File)), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.app = newApp(t, s.dir, seed)
-	return s
+	for _, name := range []string{"source.db", "target.db", control.File} {
+		for _, suffix := range []string{"", "-wal"} {
+			b, err := os.ReadFile(filepath.Join(s.dir, name+suffix))
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			if err == nil {
+				err = os.WriteFile(filepath.Join(f.dir, name+suffix), b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.plan()
+	f.app = s.app.fork(t, f.dir, seed)
+	return f
 }
 
 // do runs a command in a process of its own, which is killed at a point or after a time,
