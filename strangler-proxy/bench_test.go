@@ -1,8 +1,10 @@
 package strangler_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,6 +55,33 @@ func BenchmarkForward(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// BenchmarkCopied is a GET of 1 KiB that the monolith answers and of which a copy goes to
+// the service, both answers compared. The client and the upstream allocate nothing.
+func BenchmarkCopied(b *testing.B) {
+	m := newRawLoop(b, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n"+strings.Repeat("x", 1024))
+	config := strings.Replace(oneRoute(m, m, "shadow"), "shadow: off", "shadow: { percent: 100 }", 1)
+	r := start(b, config, func(o *strangler.Options) { o.AccessLog = false })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url(""), "http://"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	request, answer := []byte("GET /s/x HTTP/1.1\r\nHost: shop.test\r\n\r\n"), make([]byte, 64<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := conn.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(answer[:n], []byte("xx")) || n < 1024; {
+			more, err := conn.Read(answer[n:])
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += more
+		}
 	}
 }
 

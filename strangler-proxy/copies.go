@@ -2,7 +2,6 @@ package strangler
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
@@ -11,6 +10,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
 // send forwards a request and, if that is due, sees to a copy of it. Both doors call it
@@ -32,10 +32,12 @@ func (f *front) send(s *snapshot, c *upstream.Call) error {
 		// Nobody answered, or the other side did already, or the answer does not need all of
 		// the request.
 	default:
+		head := c.Head.AppendHead(wire.Small()[:0], c.Drop, c.Added)
 		ticket.End(shadow.Primary{
-			Head: c.Head.AppendHead(nil, c.Drop, c.Added), Framed: c.Head.Framing == http1.ByChunks,
-			Answer: shadow.Answer{Status: w.status, Header: w.header, Framed: w.framed, Took: time.Since(x.Start) - x.Held},
+			Head: head, Framed: c.Head.Framing == http1.ByChunks,
+			Answer: shadow.Answer{Status: w.status, Framed: w.framed, Took: time.Since(x.Start) - x.Held},
 		})
+		wire.Return(head)
 	}
 	return err
 }
@@ -60,7 +62,6 @@ func (f *front) ticket(s *snapshot, c *upstream.Call) *shadow.Ticket {
 type copyWatch struct {
 	ticket *shadow.Ticket
 	status int
-	header http.Header
 	framed bool
 }
 
@@ -69,7 +70,8 @@ func (w *copyWatch) Request(p []byte) { w.ticket.KeepRequest(p) }
 
 // Head implements upstream.Watcher.
 func (w *copyWatch) Head(r *http1.Response, framed bool) {
-	w.status, w.header, w.framed = r.Status, shadow.HeaderOf(&r.Fields), framed
+	w.status, w.framed = r.Status, framed
+	w.ticket.KeepFields(r.Lines())
 }
 
 // Response implements upstream.Watcher.

@@ -26,6 +26,9 @@ type field struct {
 // Count returns the number of field lines.
 func (f *Fields) Count() int { return len(f.list) }
 
+// Lines returns all lines as they were sent, each with its end: a view, too.
+func (f *Fields) Lines() []byte { return f.buf[f.first:f.line] }
+
 // Name returns the i-th field's name as it was sent.
 func (f *Fields) Name(i int) []byte { return f.buf[f.list[i].start:f.list[i].colon] }
 

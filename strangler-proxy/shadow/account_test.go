@@ -1,6 +1,7 @@
 package shadow_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,23 @@ import (
 // An askFunc is an Asker without a network, for schedules.
 type askFunc func(ctx context.Context, c shadow.Copy) (shadow.Answer, error)
 
-func (f askFunc) Ask(ctx context.Context, c shadow.Copy) (shadow.Answer, error) { return f(ctx, c) }
+func (f askFunc) Ask(ctx context.Context, c shadow.Copy) (shadow.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	return f(ctx, c)
+}
 
 var plainHead = []byte("GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
 
+// lines are the lines of a head.
+func lines(h http.Header) []byte {
+	var b bytes.Buffer
+	_ = h.Write(&b)
+	return b.Bytes()
+}
+
 func ok(body string) shadow.Answer {
-	return shadow.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), Took: time.Millisecond}
+	return shadow.Answer{Status: 200, Fields: lines(http.Header{"Content-Type": {"application/json"}}), Body: []byte(body), Took: time.Millisecond}
 }
 
 // oneRoute is a configuration with the route "r" and these settings.
@@ -255,9 +267,11 @@ func TestRate(t *testing.T) {
 		oneRoute(shadow.Settings{Percent: 100, MaxBody: 1 << 10, Timeout: time.Hour}, shadow.Limits{InFlight: 8, Queue: 5000, Rate: 100}))
 	defer s.Close()
 	begun := time.Now()
-	for time.Since(begun) < 300*time.Millisecond {
+	for sent := 0; sent < 1000 || time.Since(begun) < 300*time.Millisecond; sent++ { // more than the rate, however slow the machine
 		s.Begin(shadow.Request{Route: "r", Method: "GET", To: "s"}).End(shadow.Primary{Head: plainHead, Answer: ok("1")})
-		time.Sleep(100 * time.Microsecond)
+		if sent >= 1000 {
+			time.Sleep(100 * time.Microsecond)
+		}
 	}
 	took := time.Since(begun).Seconds()
 	st := quiet(t, s)

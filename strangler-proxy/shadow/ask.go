@@ -14,19 +14,22 @@ import (
 
 // A Copy is a request as it goes to a side a second time.
 type Copy struct {
-	Route  string
-	Side   string // Monolith or a service's name
-	Method string
-	Head   []byte // with the empty line; says the length of Body
-	Body   []byte
-	Limit  int    // bytes of the answer's body that are wanted
-	Buffer []byte // empty; the answer's body may be appended to it
+	Route   string
+	Side    string // Monolith or a service's name
+	Method  string
+	Head    []byte // with the empty line; says the length of Body
+	Body    []byte
+	Timeout time.Duration // until all of the answer must be there
+	Limit   int           // bytes of the answer's body that are wanted
+
+	// Room that may be used for the answer: both are empty, and may be appended to.
+	Fields, Buffer []byte
 }
 
 // An Answer is what a side answered.
 type Answer struct {
 	Status    int
-	Header    http.Header // names in canonical form
+	Fields    []byte // the lines of the head as they were sent, each with its end
 	Body      []byte
 	Framed    bool          // Body has the framing of chunks in it
 	Truncated bool          // Body has as many bytes as were wanted, and there were more
@@ -34,9 +37,9 @@ type Answer struct {
 }
 
 // An Asker sends a copy and returns the final answer to it. It stops reading when
-// Copy.Limit bytes of the body are there, and gives up when ctx ends. It must not keep
-// the slices of the Copy, and the answer's body must be the caller's alone. Goroutines
-// call it at the same time.
+// Copy.Limit bytes of the body are there, and gives up after Copy.Timeout or when ctx
+// ends. It must not keep the slices of the Copy, and those of the answer must be the
+// caller's alone. Goroutines call it at the same time.
 type Asker interface {
 	Ask(ctx context.Context, c Copy) (Answer, error)
 }
@@ -44,8 +47,10 @@ type Asker interface {
 // ErrNoSide is returned by an Asker that does not know the side any more.
 var ErrNoSide = errors.New("the side is not in the configuration any more")
 
-// HeaderOf returns the fields of a parsed head.
-func HeaderOf(fields *http1.Fields) http.Header {
+// header returns the fields with their names in canonical form.
+func (a *Answer) header() http.Header {
+	var fields http1.Fields
+	fields.Scan(a.Fields)
 	h := make(http.Header, fields.Count())
 	for i := range fields.Count() {
 		h.Add(string(fields.Name(i)), string(fields.Value(i)))

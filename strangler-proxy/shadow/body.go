@@ -24,7 +24,7 @@ func plainBody(a *Answer, limit int) ([]byte, error) {
 	if err != nil || len(body) == 0 {
 		return body, err
 	}
-	for _, coding := range codings(a.Header) {
+	for _, coding := range codings(a.header()) {
 		if body, err = decode(coding, body, limit*inflated); err != nil {
 			return nil, fmt.Errorf("content encoding %s: %w", coding, err)
 		}

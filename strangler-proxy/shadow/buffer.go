@@ -36,7 +36,10 @@ func class(n int) (index, size int) {
 
 func (b *buffers) get(n int) []byte {
 	i, size := class(n)
-	if p, ok := b.pools[i].Get().(*[]byte); ok {
+	switch p := b.pools[i].Get().(type) {
+	case *[leastBuffer]byte:
+		return p[:0]
+	case *[]byte:
 		return (*p)[:0]
 	}
 	return make([]byte, 0, size)
@@ -46,9 +49,13 @@ func (b *buffers) put(p []byte) {
 	if cap(p) == 0 {
 		return
 	}
-	i, size := class(cap(p))
-	if size == cap(p) {
-		b.pools[i].Put(&p)
+	switch i, size := class(cap(p)); {
+	case size != cap(p):
+	case size == leastBuffer:
+		b.pools[i].Put((*[leastBuffer]byte)(p[:leastBuffer])) // needs no memory of its own
+	default:
+		large := p // only what is put here costs memory
+		b.pools[i].Put(&large)
 	}
 }
 

@@ -30,10 +30,11 @@ func TestVerdicts(t *testing.T) {
 		return b.Bytes()
 	}
 	with := func(a shadow.Answer, header ...string) shadow.Answer {
-		a.Header = a.Header.Clone()
+		h := http.Header{"Content-Type": {"application/json"}}
 		for i := 0; i < len(header); i += 2 {
-			a.Header.Set(header[i], header[i+1])
+			h.Set(header[i], header[i+1])
 		}
+		a.Fields = lines(h)
 		return a
 	}
 	raw := func(body []byte, header ...string) shadow.Answer {
@@ -77,9 +78,9 @@ func TestVerdicts(t *testing.T) {
 		"an unknown packing":           {raw([]byte("\x01\x02"), "Content-Encoding", "br"), raw([]byte("\x01\x03"), "Content-Encoding", "br"), rules, "unreadable"},
 		"a bomb":                       {ok(`{}`), raw(pack(string(make([]byte, 40<<10))), "Content-Encoding", "gzip"), rules, "unreadable"},
 		"in chunks": {
-			shadow.Answer{Status: 200, Header: ok("").Header, Body: []byte("3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"), Framed: true}, ok(`{"a":1}`), rules, "match",
+			shadow.Answer{Status: 200, Fields: ok("").Fields, Body: []byte("3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"), Framed: true}, ok(`{"a":1}`), rules, "match",
 		},
-		"too large":  {ok(`{}`), shadow.Answer{Status: 200, Header: ok("").Header, Body: []byte("[1"), Truncated: true}, rules, "size"},
+		"too large":  {ok(`{}`), shadow.Answer{Status: 200, Fields: ok("").Fields, Body: []byte("[1"), Truncated: true}, rules, "size"},
 		"other text": {raw([]byte("a\nb"), "Content-Type", "text/plain"), raw([]byte("a\nc"), "Content-Type", "text/plain"), rules, "text"},
 		"a cookie's attributes": {
 			with(ok(`{}`), "Set-Cookie", "sid=1; HttpOnly"), with(ok(`{}`), "Set-Cookie", "sid=2"), rules, "cookie",

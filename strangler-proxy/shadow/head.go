@@ -51,18 +51,22 @@ func equalFold(name []byte, want string) bool {
 	return len(name) == len(want) && bytes.EqualFold(name, []byte(want))
 }
 
-// splitHead returns the request line's target and the fields of a head.
-func splitHead(head []byte) (target string, fields http.Header) {
-	fields = http.Header{}
+// requestTarget returns the target of a head's request line.
+func requestTarget(head []byte) string {
+	_, rest, _ := bytes.Cut(head, []byte(" "))
+	target, _, _ := bytes.Cut(rest, []byte(" "))
+	return string(target)
+}
+
+// requestFields returns the fields of a request's head.
+func requestFields(head []byte) http.Header {
+	fields := http.Header{}
 	for i, line := range headLines(head) {
 		if i == 0 {
-			_, rest, _ := bytes.Cut(line, []byte(" "))
-			at, _, _ := bytes.Cut(rest, []byte(" "))
-			target = string(at)
 			continue
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		fields.Add(string(name), string(bytes.TrimSpace(value)))
 	}
-	return target, fields
+	return fields
 }

@@ -68,7 +68,7 @@ func TestHostileSides(t *testing.T) { //nolint:paralleltest // it counts gorouti
 			for range 12 {
 				ticket := s.Begin(shadow.Request{Route: "r", Method: "GET", To: "s"})
 				ticket.KeepResponse([]byte(`{"a":1}`))
-				ticket.End(shadow.Primary{Head: plainHead, Answer: shadow.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}}})
+				ticket.End(shadow.Primary{Head: plainHead, Answer: shadow.Answer{Status: 200, Fields: lines(http.Header{"Content-Type": {"application/json"}})}})
 			}
 			if took := time.Since(begun); took > 100*time.Millisecond {
 				t.Errorf("the front waited %v", took)

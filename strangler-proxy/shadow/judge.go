@@ -47,7 +47,7 @@ type comparison struct {
 func (c *comparison) compare() outcome {
 	pair := differ.Pair{Before: c.monolith, After: c.service}
 	if bytes.Equal(pair.Before.Body, pair.After.Body) {
-		pair.Before.Body, pair.After.Body = nil, nil // nearly all are: nothing in them needs a look
+		pair.Before.Body, pair.After.Body = nil, nil
 	}
 	result := c.route.differ.Compare(&c.route.stats.learned.noise, pair)
 	if c.size != nil {
@@ -59,7 +59,7 @@ func (c *comparison) compare() outcome {
 // exchangeOf makes an answer comparable.
 func (c *comparison) exchangeOf(a *Answer, body []byte) differ.Exchange {
 	return differ.Exchange{
-		Method: c.method, Path: c.path, Route: c.route.pattern, Request: c.request, Status: a.Status, Header: a.Header, Body: body,
+		Method: c.method, Path: c.path, Route: c.route.pattern, Request: c.request, Status: a.Status, Header: a.header(), Body: body,
 	}
 }
 

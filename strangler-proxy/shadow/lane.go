@@ -24,8 +24,8 @@ type lane struct {
 	stopped bool
 }
 
-// leastKept is what each copy that waits may take in any case: a head and short bodies,
-// each in a buffer of its own.
+// leastKept is what each copy that waits may take in any case: two heads and short
+// bodies, each in a buffer of its own.
 const leastKept = 4 * leastBuffer
 
 func (l *lane) configure(limits Limits, maxBody int) {

@@ -97,7 +97,7 @@ func (t *Ticket) keepMismatch(o outcome, c *comparison) {
 
 func (t *Ticket) record(o outcome, c *comparison) MismatchRecord {
 	red := newRedaction(t.route.differ.Redactor())
-	target, fields := splitHead(t.head.bytes)
+	target, fields := requestTarget(t.head.bytes), requestFields(t.head.bytes)
 	red.learn(target, fields, c)
 	answered := t.route.Service
 	if t.lane.side != Monolith {

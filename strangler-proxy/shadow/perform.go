@@ -1,7 +1,6 @@
 package shadow
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 func (t *Ticket) perform() {
 	st := t.route.stats
 	st.sent.Add(1)
-	t.primary.Body = t.response.bytes
+	t.primary.Fields, t.primary.Body = t.fields.bytes, t.response.bytes
 	body, err := unframed(t.request.bytes, t.framed)
 	if err != nil {
 		t.note(outcome{verdict: Failed, failure: unreadable}, nil)
@@ -22,42 +21,65 @@ func (t *Ticket) perform() {
 	pool := &t.shadow.buffers
 	head := copyHead(pool.get(len(t.head.bytes)+len(Marker)+64), t.head.bytes, len(body))
 	defer pool.put(head)
-	answer, failed, release := t.ask(t.lane.side, head, body)
-	defer release()
+	answer, failed := t.ask(t.lane.side, head, body)
+	defer t.release(&answer)
 	t.times(&answer, failed)
 	if failed != noFailure {
 		t.note(outcome{failure: failed}, nil)
 		return
 	}
-	target, _ := splitHead(t.head.bytes)
-	c, failed, detail := newComparison(t, target, body, &answer)
+	baseline := t.route.Settings.Baseline > 0 && route.Safe(t.method)
+	sampled := baseline && t.shadow.opts.Draw()*100 < t.route.Settings.Baseline
+	if !sampled && t.same(&answer) { // nearly all are: nothing in them needs a look
+		if baseline {
+			t.route.stats.learned.between(differ.Result{})
+		}
+		t.note(outcome{verdict: Match}, nil)
+		return
+	}
+	c, failed, detail := newComparison(t, requestTarget(t.head.bytes), body, &answer)
 	if failed != noFailure {
 		t.note(outcome{failure: failed, detail: detail}, nil)
 		return
 	}
-	t.note(t.judge(c, head, body), c)
+	if !baseline || c.size != nil {
+		t.note(t.compare(c), c)
+		return
+	}
+	t.note(t.judge(c, sampled, head, body), c)
 }
 
-// ask sends head and body to a side. What the answer holds is gone after release.
-func (t *Ticket) ask(side string, head, body []byte) (answer Answer, failed failure, release func()) {
+// ask sends head and body to a side. The answer's memory must be released.
+func (t *Ticket) ask(side string, head, body []byte) (Answer, failure) {
 	s := t.shadow
-	ctx, cancel := context.WithTimeout(s.ctx, t.route.Settings.Timeout)
-	defer cancel()
-	buffer := s.buffers.get(leastBuffer)
-	release = func() { s.buffers.put(buffer) }
+	fields, buffer := s.buffers.get(leastBuffer), s.buffers.get(leastBuffer)
 	begun := time.Now()
-	answer, err := s.asker.Ask(ctx, Copy{Route: t.route.Name, Side: side, Method: t.method, Head: head, Body: body, Limit: t.route.Settings.MaxBody, Buffer: buffer})
+	answer, err := s.asker.Ask(s.ctx, Copy{
+		Route: t.route.Name, Side: side, Method: t.method, Head: head, Body: body,
+		Timeout: t.route.Settings.Timeout, Limit: t.route.Settings.MaxBody, Fields: fields, Buffer: buffer,
+	})
 	if answer.Took == 0 {
 		answer.Took = time.Since(begun)
 	}
+	answer.Fields, answer.Body = larger(answer.Fields, fields), larger(answer.Body, buffer)
 	if err != nil {
 		s.opts.Log.Debug("shadow copy failed", "route", t.route.Name, "side", side, "request_id", t.id, "error", err)
-		return answer, failureOf(err), release
+		return answer, failureOf(err)
 	}
-	if cap(answer.Body) > cap(buffer) {
-		buffer = answer.Body // it grew
+	return answer, noFailure
+}
+
+// larger is what was appended to room, or the room if that was not used.
+func larger(appended, room []byte) []byte {
+	if cap(appended) < cap(room) {
+		return append(room, appended...)
 	}
-	return answer, noFailure, release
+	return appended
+}
+
+func (t *Ticket) release(a *Answer) {
+	t.shadow.buffers.put(a.Fields)
+	t.shadow.buffers.put(a.Body)
 }
 
 // times notes how long both sides took for this request.
@@ -72,16 +94,12 @@ func (t *Ticket) times(answer *Answer, failed failure) {
 	}
 }
 
-// judge compares. Where the route has a baseline, it asks the monolith once more: for
+// judge compares where the route has a baseline, and asks the monolith once more: for
 // some of the copies to know its noise, and for mismatches in places that it knows too
 // little of.
-func (t *Ticket) judge(c *comparison, head, body []byte) outcome {
+func (t *Ticket) judge(c *comparison, sampled bool, head, body []byte) outcome {
 	known := &t.route.stats.learned
 	o := t.compare(c)
-	if t.route.Settings.Baseline == 0 || !route.Safe(t.method) || c.size != nil {
-		return o
-	}
-	sampled := t.shadow.opts.Draw()*100 < t.route.Settings.Baseline
 	if sampled || o.verdict == Mismatch && known.doubtful(o.result) {
 		o = t.again(c, o, sampled, head, body)
 	}
@@ -104,8 +122,8 @@ func (t *Ticket) compare(c *comparison) outcome {
 
 // again asks the monolith once more and judges anew by what it then knows.
 func (t *Ticket) again(c *comparison, o outcome, sampled bool, head, body []byte) outcome {
-	answer, failed, release := t.ask(Monolith, head, body)
-	defer release()
+	answer, failed := t.ask(Monolith, head, body)
+	defer t.release(&answer)
 	plain, err := plainBody(&answer, t.route.Settings.MaxBody)
 	if failed != noFailure || err != nil || answer.Truncated {
 		return o

@@ -1,6 +1,7 @@
 package shadow_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -69,15 +70,15 @@ func TestNoSecretIsKept(t *testing.T) {
 		case "answer":
 			monolith = ok(fmt.Sprintf(`{"n":1,%q:%s}`, name, quoted))
 		case "set-cookie":
-			monolith.Header = http.Header{"Content-Type": {"application/json"}, "Set-Cookie": {"q=" + secret + "; Path=/"}}
+			monolith.Fields = lines(http.Header{"Content-Type": {"application/json"}, "Set-Cookie": {"q=" + secret + "; Path=/"}})
 		}
 		if rapid.Bool().Draw(t, "repeated") { // in a place that has no telling name
 			far := strings.Repeat("x", rapid.IntRange(0, 210).Draw(t, "before"))
 			echo, _ := json.Marshal(far + secret + "!")
 			service = ok(fmt.Sprintf(`{"n":2,"echo":%s}`, echo))
 			if rapid.Bool().Draw(t, "as text") {
-				service.Header = http.Header{"Content-Type": {"text/plain"}}
-				monolith.Header.Set("Content-Type", "text/plain")
+				service.Fields = lines(http.Header{"Content-Type": {"text/plain"}})
+				monolith.Fields = bytes.Replace(monolith.Fields, []byte("application/json"), []byte("text/plain"), 1)
 				monolith.Body = append([]byte("before\n"), monolith.Body...)
 			}
 		}

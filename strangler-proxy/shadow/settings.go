@@ -115,6 +115,7 @@ type Config struct {
 type compiled struct {
 	Route
 	differ  *differ.Differ
+	dated   bool   // Date is compared
 	pattern string // by which noise is gathered; empty: by what each path looks like
 }
 
@@ -127,6 +128,7 @@ func compile(routes []Route) ([]compiled, error) {
 		}
 		r.Rules.Ignore, r.Rules.Headers, r.Rules.Secrets = slices.Clone(r.Rules.Ignore), slices.Clone(r.Rules.Headers), slices.Clone(r.Rules.Secrets)
 		c := compiled{Route: r, differ: d}
+		c.dated = slices.ContainsFunc(r.Rules.Headers, func(name string) bool { return strings.EqualFold(name, "Date") })
 		if !strings.Contains(r.Match, "**") {
 			c.pattern = r.Match
 		}

@@ -101,7 +101,7 @@ func (r *rig) send(method, path, body, to string, header ...string) {
 	ticket.KeepRequest([]byte(body))
 	begun := time.Now()
 	a, err := (&wire{addresses: map[string]string{"p": strings.TrimPrefix(primary.URL, "http://")}}).Ask(r.t.Context(),
-		shadow.Copy{Side: "p", Method: method, Head: []byte(head.String()), Body: []byte(body), Limit: 1 << 20})
+		shadow.Copy{Timeout: 10 * time.Second, Side: "p", Method: method, Head: []byte(head.String()), Body: []byte(body), Limit: 1 << 20})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ type Primary struct {
 	Head   []byte // of the request, as it was sent, with the empty line
 	Body   []byte // of the request; nil if it was handed to KeepRequest
 	Framed bool   // the request's body has the framing of chunks in it
-	Answer Answer // Body is nil if it was handed to KeepResponse
+	Answer Answer // Fields and Body are nil if they were handed to KeepFields and KeepResponse
 }
 
 // A Ticket stands for a copy that is due. It must be ended by End or Drop, once; what
@@ -35,6 +35,8 @@ type Ticket struct {
 	ended    bool
 	request  kept
 	response kept
+
+	fields kept // of the response
 
 	// From End on; the queue and then one worker own the ticket.
 	head    kept
@@ -55,6 +57,18 @@ func (t *Ticket) Limit() int {
 func (t *Ticket) KeepRequest(p []byte) {
 	if t != nil {
 		t.keep(&t.request, p)
+	}
+}
+
+// KeepFields takes a copy of the lines of the answer's head.
+func (t *Ticket) KeepFields(lines []byte) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ended && !t.fields.add(lines, &t.shadow.buffers, &t.lane.budget) {
+		t.drop(QueueFull)
 	}
 }
 
@@ -102,6 +116,7 @@ func (t *Ticket) drop(reason Reason) {
 func (t *Ticket) free() {
 	t.request.free(&t.shadow.buffers, &t.lane.budget)
 	t.response.free(&t.shadow.buffers, &t.lane.budget)
+	t.fields.free(&t.shadow.buffers, &t.lane.budget)
 	t.head.free(&t.shadow.buffers, &t.lane.budget)
 }
 
@@ -129,5 +144,5 @@ func (t *Ticket) End(p Primary) {
 
 func (t *Ticket) keepAll(p Primary) bool {
 	pool, b := &t.shadow.buffers, &t.lane.budget
-	return t.request.add(p.Body, pool, b) && t.response.add(p.Answer.Body, pool, b) && t.head.add(p.Head, pool, b)
+	return t.request.add(p.Body, pool, b) && t.response.add(p.Answer.Body, pool, b) && t.fields.add(p.Answer.Fields, pool, b) && t.head.add(p.Head, pool, b)
 }

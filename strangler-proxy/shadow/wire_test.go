@@ -17,6 +17,8 @@ func (w *wire) Ask(ctx context.Context, c shadow.Copy) (shadow.Answer, error) {
 	if !ok {
 		return shadow.Answer{}, shadow.ErrNoSide
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -39,7 +41,7 @@ func exchange(conn net.Conn, c shadow.Copy) (shadow.Answer, error) {
 	if err != nil {
 		return shadow.Answer{}, err
 	}
-	a := shadow.Answer{Status: res.StatusCode, Header: res.Header, Body: c.Buffer}
+	a := shadow.Answer{Status: res.StatusCode, Fields: lines(res.Header), Body: c.Buffer}
 	chunk := make([]byte, 8<<10)
 	for {
 		n, err := res.Body.Read(chunk)

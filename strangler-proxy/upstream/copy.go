@@ -1,15 +1,19 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
 // A Copier sends copies of requests, for which nobody waits. How they fare says nothing
@@ -31,69 +35,134 @@ func (a *Copier) Ask(ctx context.Context, c shadow.Copy) (shadow.Answer, error) 
 		instance = turn.At()
 	}
 	o := target.Origins[instance]
+	e := newErrand(c)
+	defer e.end()
 	if conn := o.Kept(); conn != nil {
-		answer, err := copyOver(ctx, conn, &c)
-		if stale := err != nil && answer.Status == 0 && ctx.Err() == nil && isReset(err); !stale || !Safe(c.Method) {
+		answer, err := e.over(ctx, conn)
+		if stale := err != nil && answer.Status == 0 && !e.late && ctx.Err() == nil && isReset(err); !stale || !Safe(c.Method) {
 			return answer, err
 		}
 	}
-	conn, err := o.Dial(ctx)
+	until, cancel := context.WithTimeout(ctx, time.Duration(e.until-wire.Now()))
+	defer cancel()
+	conn, err := o.Dial(until)
 	if err != nil {
-		return shadow.Answer{}, inTime(ctx, err)
+		return shadow.Answer{}, cmp.Or(until.Err(), err)
 	}
-	return copyOver(ctx, conn, &c)
+	return e.over(ctx, conn)
 }
 
-// inTime says that it took too long, where that is why.
-func inTime(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
+// An errand is one copy under way, with what it needs; the memory of that is used again.
+type errand struct {
+	copy     shadow.Copy
+	until    wire.Instant
+	late     bool // it took too long
+	response http1.Response
+
+	alarm wire.Alarm // for until
+	mu    sync.Mutex // guards conn
+	conn  *origin.Conn
 }
 
-// copyOver sends a copy over a connection and reads the answer. It keeps the connection
-// if that was read to its end, or closes it.
-func copyOver(ctx context.Context, conn *origin.Conn, c *shadow.Copy) (shadow.Answer, error) {
-	over := context.AfterFunc(ctx, conn.Break)
-	var r http1.Response
-	r.Limits = http1.Limits{HeaderBytes: limitResponseHeader, Fields: 1000}
-	answer := shadow.Answer{Body: c.Buffer[:0]}
-	whole, err := copyExchange(conn, c, &r, &answer)
-	if over() && err == nil && whole && r.KeepAlive {
+var errands = sync.Pool{New: func() any {
+	e := &errand{}
+	e.alarm.Init(func() wire.Instant { e.stop(); return 0 })
+	e.response.Limits = http1.Limits{HeaderBytes: limitResponseHeader, Fields: 1000}
+	return e
+}}
+
+func newErrand(c shadow.Copy) *errand {
+	e := errands.Get().(*errand)
+	e.copy, e.until, e.late = c, wire.Now().Add(c.Timeout), false
+	return e
+}
+
+func (e *errand) end() {
+	e.copy = shadow.Copy{}
+	e.response.Reset(false)
+	errands.Put(e)
+}
+
+// lend says which connection the alarm is to break: none is nil.
+func (e *errand) lend(conn *origin.Conn) {
+	e.mu.Lock()
+	e.conn = conn
+	e.mu.Unlock()
+}
+
+// stop ends what waits.
+func (e *errand) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.conn != nil {
+		e.conn.Break()
+	}
+}
+
+// over sends the copy over a connection and reads the answer. It keeps the connection if
+// that was read to its end in time, or closes it.
+func (e *errand) over(ctx context.Context, conn *origin.Conn) (shadow.Answer, error) {
+	e.lend(conn)
+	e.alarm.Set(e.until)
+	stop := context.AfterFunc(ctx, conn.Break)
+	answer := shadow.Answer{Body: e.copy.Buffer[:0]}
+	whole, err := e.exchange(conn, &answer)
+	e.lend(nil)
+	if e.late = e.alarm.Clear(); e.late {
+		e.alarm.Await() // it may be about to look which connection to break
+	}
+	if going := stop(); going && !e.late && err == nil && whole && e.response.KeepAlive {
 		conn.Keep()
 		return answer, nil
 	}
 	conn.Close()
-	if err != nil {
-		err = inTime(ctx, err)
+	switch {
+	case err == nil:
+		return answer, nil
+	case e.late:
+		return answer, context.DeadlineExceeded
 	}
-	return answer, err
+	return answer, cmp.Or(ctx.Err(), err)
 }
 
-// copyExchange reports whether the answer was read to its end.
-func copyExchange(conn *origin.Conn, c *shadow.Copy, r *http1.Response, answer *shadow.Answer) (whole bool, _ error) {
-	_, sent := conn.Write(c.Head)
-	if sent == nil && len(c.Body) > 0 {
-		_, sent = conn.Write(c.Body)
+// exchange reports whether the answer was read to its end.
+func (e *errand) exchange(conn *origin.Conn, answer *shadow.Answer) (whole bool, _ error) {
+	sent := e.send(conn)
+	if err := e.receive(conn); err != nil {
+		return false, cmp.Or(sent, err) // who broke off while we were sending may have answered before
 	}
-	if err := copyHead(conn, c, r); err != nil {
-		if sent != nil { // else who broke off while we were sending has answered before
-			err = sent
-		}
-		return false, err
-	}
-	answer.Status, answer.Header = r.Status, shadow.HeaderOf(&r.Fields)
+	r := &e.response
+	answer.Status, answer.Fields = r.Status, append(e.copy.Fields[:0], r.Lines()...)
 	var body http1.Body
 	r.BeginBody(&body, true)
 	conn.In.Consume(r.Len)
-	err := copyBody(conn, &body, c.Limit, answer)
+	err := copyBody(conn, &body, e.copy.Limit, answer)
 	return err == nil && !answer.Truncated && sent == nil, err
 }
 
-// copyHead reads the head of the final response.
-func copyHead(conn *origin.Conn, c *shadow.Copy, r *http1.Response) error {
-	r.Reset(c.Method == http.MethodHead)
+// send writes the copy, in one piece where it is short.
+func (e *errand) send(conn *origin.Conn) error {
+	head, body := e.copy.Head, e.copy.Body
+	if len(body) > 0 && len(head)+len(body) <= wire.SmallBytes {
+		together := wire.Small()
+		defer wire.Return(together)
+		head, body = append(append(together[:0], head...), body...), nil
+	}
+	if len(body) == 0 {
+		_, err := conn.Ask(head)
+		return err
+	}
+	if _, err := conn.Write(head); err != nil {
+		return err
+	}
+	_, err := conn.Write(body)
+	return err
+}
+
+// receive reads the head of the final response.
+func (e *errand) receive(conn *origin.Conn) error {
+	r, toHead := &e.response, e.copy.Method == http.MethodHead
+	r.Reset(toHead)
 	for interim := 0; ; {
 		done, err := r.Parse(conn.In.Bytes())
 		switch {
@@ -110,7 +179,7 @@ func copyHead(conn *origin.Conn, c *shadow.Copy, r *http1.Response) error {
 		default:
 			interim++
 			conn.In.Consume(r.Len)
-			r.Reset(c.Method == http.MethodHead)
+			r.Reset(toHead)
 		}
 	}
 }
