@@ -77,6 +77,11 @@ func TestVerdicts(t *testing.T) {
 		"an unknown packing, equal":    {raw([]byte("\x01\x02"), "Content-Encoding", "br"), raw([]byte("\x01\x02"), "Content-Encoding", "br"), rules, "match"},
 		"an unknown packing":           {raw([]byte("\x01\x02"), "Content-Encoding", "br"), raw([]byte("\x01\x03"), "Content-Encoding", "br"), rules, "unreadable"},
 		"a bomb":                       {ok(`{}`), raw(pack(string(make([]byte, 40<<10))), "Content-Encoding", "gzip"), rules, "unreadable"},
+		"the time of the answer":       {with(ok(`{}`), "Date", "a"), with(ok(`{}`), "Date", "b"), rules, "match"},
+		"that time, chosen":            {with(ok(`{}`), "Date", "a"), with(ok(`{}`), "Date", "b"), shadow.Rules{Headers: []string{"date"}}, "value"},
+		"another body in chunks": {
+			shadow.Answer{Status: 200, Fields: ok("").Fields, Body: []byte("3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"), Framed: true}, ok(`{"a":1,"b":2}`), rules, "added",
+		},
 		"in chunks": {
 			shadow.Answer{Status: 200, Fields: ok("").Fields, Body: []byte("3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"), Framed: true}, ok(`{"a":1}`), rules, "match",
 		},
