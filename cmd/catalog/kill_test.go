@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/service/servicetest"
 	"github.com/stranglerfig/toolkit/internal/shoptest"
 )
 
@@ -23,12 +24,7 @@ func TestSurvivesAKillInTheSnapshot(t *testing.T) {
 		db := filepath.Join(t.TempDir(), "catalog.db")
 		start := func() *shoptest.Process {
 			t.Helper()
-			p, err := shoptest.Start(t.Context(), binary, "serve", "--addr", "127.0.0.1:0", "--db", db, "--monolith", s.url, "--refresh", "20ms", "--log-level", "warn")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(p.Kill)
-			return p
+			return servicetest.Start(t, binary, "serve", "--addr", "127.0.0.1:0", "--db", db, "--monolith", s.url, "--refresh", "20ms", "--log-level", "warn")
 		}
 		reached, release := s.holdAt(step)
 		first := start()
@@ -42,7 +38,7 @@ func TestSurvivesAKillInTheSnapshot(t *testing.T) {
 			c.doAnything(t, random) // the shop goes on while the service is away
 		}
 		second := start()
-		waitReady(t, second.URL)
+		servicetest.WaitReady(t, second.URL)
 		waitCaughtUp(t, second.URL)
 		requireEqualRows(t, s, second.URL)
 		if err := second.Stop(); err != nil {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/extracted/reviews"
 	"github.com/stranglerfig/toolkit/internal/service"
+	"github.com/stranglerfig/toolkit/internal/service/servicetest"
 	"github.com/stranglerfig/toolkit/internal/shoptest"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/monolith"
@@ -25,22 +25,7 @@ import (
 
 var binary string // the real program
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "reviews-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		if err := shoptest.Build(context.Background(), dir, "reviews"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		binary = filepath.Join(dir, "reviews")
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { servicetest.Main(m, owner, &binary) }
 
 type body = map[string]any
 
