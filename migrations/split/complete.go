@@ -16,7 +16,7 @@ import (
 // window is over.
 type CompleteOptions struct {
 	KeepData bool   // leave the source's tables under their retired names
-	Confirm  bool   // although the window is not over
+	Confirm  bool   // although the window is not over, or somebody still writes the source
 	Reason   string // why, for the history
 	// Step is told before each thing that a crash could separate from the next; nil means
 	// nobody.
@@ -158,7 +158,25 @@ func (e *Engine) AgainstComplete(ctx context.Context, o CompleteOptions) ([]erro
 			list = append(list, fmt.Errorf("the window for a rollback is open for another %s (limits.window is %s): wait, or give --confirm with --reason", left.Round(time.Second), e.Plan.Limits.Window))
 		}
 	}
+	if !o.Confirm {
+		list = append(list, e.stillWritten(source)...)
+	}
 	return append(list, e.stillRead(ctx)...), nil
+}
+
+// stillWritten says that an application has not heard of the new owner: without the
+// source's tables its writes would fail with an error that no longer names it.
+func (e *Engine) stillWritten(source dialect.State) []error {
+	ago := time.Since(source.RefusedAt)
+	if source.Refused == 0 || ago > e.Plan.Limits.Quiet && !source.RefusedAt.IsZero() || e.Plan.Limits.Quiet == 0 {
+		return nil
+	}
+	last := ", the last " + ago.Round(time.Second).String() + " ago"
+	if source.RefusedAt.IsZero() {
+		last = ""
+	}
+	return []error{fmt.Errorf("somebody still writes the tables in the source: %d writes were refused%s (limits.quiet is %s): find out who, or give --confirm with --reason",
+		source.Refused, last, e.Plan.Limits.Quiet)}
 }
 
 // stillRead names what would break without the source's tables.

@@ -26,12 +26,20 @@ type Status struct {
 	Pending int64           `json:"pending"` // entries of the log that were not applied
 	Dirty   int64           `json:"dirty"`   // rows that have changed since they were compared
 	Lost    string          `json:"lost,omitempty"`
+	Refused Refused         `json:"refused_writes,omitzero"`
 	Running *control.Holder `json:"running,omitempty"`
 	Live    *Live           `json:"live,omitempty"`
 	Next    []string        `json:"next_steps"`
 
 	SourceState dialect.State `json:"-"`
 	TargetState dialect.State `json:"-"`
+}
+
+// Refused are writes that were refused because the other side owns the tables.
+type Refused struct {
+	Writes  int64     `json:"writes"`
+	AtLeast bool      `json:"at_least,omitempty"` // the database forgets those of transactions that are rolled back
+	Last    time.Time `json:"last,omitzero"`
 }
 
 // A TableStatus is how far one table is.
@@ -139,6 +147,13 @@ func (s *Status) place(split string) {
 		record = target.Record
 	}
 	s.Owner, s.Epoch = record.Owner, record.Epoch
+	follows, info := target, s.Target
+	if s.Owner == dialect.Target {
+		follows, info = source, s.Source
+	}
+	if follows.Refused > 0 {
+		s.Refused = Refused{Writes: follows.Refused, AtLeast: info.Driver == "sqlite3", Last: follows.RefusedAt}
+	}
 	at := state.Of(source, target)
 	s.Phase = string(at)
 	if next := state.Next(at, split); next != "" {

@@ -44,6 +44,18 @@ func (t *tool) statusCommand() *cobra.Command {
 	return cmd
 }
 
+// refused says how many writes were, and when last.
+func refused(r split.Refused, now time.Time) string {
+	s := count(int(r.Writes), "write") + " of the side that follows"
+	if r.AtLeast {
+		s = "at least " + s
+	}
+	if !r.Last.IsZero() {
+		s += ", the last " + now.Sub(r.Last).Round(time.Second).String() + " ago"
+	}
+	return s
+}
+
 func printStatus(out io.Writer, s *split.Status) error {
 	fmt.Fprintf(out, "split    %s\nphase    %s\nowner    %s (epoch %d)\nsource   %s\ntarget   %s\n", s.Split, s.Phase, s.Owner, s.Epoch, s.Source.Name, s.Target.Name)
 	if s.Running != nil {
@@ -53,6 +65,9 @@ func printStatus(out io.Writer, s *split.Status) error {
 	}
 	if s.Move != "" {
 		fmt.Fprintf(out, "log      %s not applied, %s to compare\n", count(int(s.Pending), "change"), count(int(s.Dirty), "row"))
+	}
+	if r := s.Refused; r.Writes > 0 {
+		fmt.Fprintf(out, "refused  %s\n", refused(r, time.Now()))
 	}
 	if l := s.Live; l != nil {
 		fmt.Fprintf(out, "now      %s\n", summary(*l))

@@ -137,6 +137,11 @@ type State struct {
 	// them was the last. Without it this side has not been given its first role yet.
 	Installed, Leads bool
 	Tables           map[string]Progress // by table, on the side that follows
+	// Refused counts the writes that this side has refused because it follows, since the
+	// move began. SQLite forgets those of a transaction that is rolled back, so there are
+	// at least so many. RefusedAt is the last one; zero: there was none.
+	Refused   int64
+	RefusedAt time.Time
 }
 
 // Progress is how far the copy of one table is, as the target records it in the

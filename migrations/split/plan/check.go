@@ -23,7 +23,7 @@ func (c *checker) add(at yamldoc.Pos, remedy, format string, args ...any) {
 func (c *checker) plan(root *yamldoc.Node) *Plan {
 	p := &Plan{Limits: Limits{
 		Chunk: DefaultChunk, Fence: DefaultFence, Hold: DefaultHold, Window: DefaultWindow,
-		Stale: DefaultStale, Dirty: DefaultDirty, Disk: DefaultDisk,
+		Quiet: DefaultQuiet, Stale: DefaultStale, Dirty: DefaultDirty, Disk: DefaultDisk,
 	}}
 	if root.Kind == yamldoc.Null {
 		c.add(root.Pos, "see docs/reference/split-plan.md", "the plan is empty")

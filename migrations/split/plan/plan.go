@@ -31,6 +31,7 @@ const (
 	DefaultFence  = 100 * time.Millisecond
 	DefaultHold   = 5 * time.Second
 	DefaultWindow = 7 * 24 * time.Hour
+	DefaultQuiet  = 24 * time.Hour
 	DefaultStale  = 10 * time.Minute
 	DefaultDirty  = 500
 	DefaultDisk   = 256 << 20
@@ -85,6 +86,7 @@ type Limits struct {
 	Fence  time.Duration // how long writers wait at a cut-over
 	Hold   time.Duration // how long requests wait at a cut-over
 	Window time.Duration // how long the way back stays open
+	Quiet  time.Duration // how long no write may have been refused before the way back is given up
 	Stale  time.Duration // a verification that is older does not count at a cut-over
 	Dirty  int64         // keys that may be left to compare inside the fence
 	Disk   int64         // bytes that have to stay free on each disk

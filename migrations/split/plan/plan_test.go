@@ -23,7 +23,7 @@ loose_keys:
   - { from: "votes.a, b", to: "pairs.a,b", on_delete: nullify }
 routes: { flip: [product-reviews], wait: [admin-products] }
 proxies: ["http://127.0.0.1:8081"]
-limits: { chunk: 10ms, window: 48h, dirty: 7, disk: 1GiB }
+limits: { chunk: 10ms, window: 48h, quiet: 2h, dirty: 7, disk: 1GiB }
 `
 
 func lookup(name string) (string, bool) {
@@ -46,7 +46,7 @@ func TestParseReadsAPlan(t *testing.T) {
 		t.Errorf("loose keys %+v", p.LooseKeys)
 	}
 	l := p.Limits
-	if l.Chunk != 10*time.Millisecond || l.Fence != plan.DefaultFence || l.Window != 48*time.Hour || l.Dirty != 7 || l.Disk != 1<<30 {
+	if l.Chunk != 10*time.Millisecond || l.Fence != plan.DefaultFence || l.Window != 48*time.Hour || l.Quiet != 2*time.Hour || l.Dirty != 7 || l.Disk != 1<<30 {
 		t.Errorf("limits %+v", l)
 	}
 }

@@ -81,6 +81,7 @@ func (c *checker) limits(n *yamldoc.Node, l *Limits) {
 		"fence":  duration(&l.Fence, "fence", time.Millisecond, time.Minute),
 		"hold":   duration(&l.Hold, "hold", 10*time.Millisecond, time.Minute),
 		"window": duration(&l.Window, "window", 0, 365*24*time.Hour),
+		"quiet":  duration(&l.Quiet, "quiet", 0, 365*24*time.Hour),
 		"stale":  duration(&l.Stale, "stale", time.Second, 30*24*time.Hour),
 		"dirty":  func(n *yamldoc.Node) { l.Dirty = c.count(n, "dirty") },
 		"disk":   func(n *yamldoc.Node) { l.Disk = c.size(n, "disk") },

@@ -15,6 +15,8 @@ const (
 	sealTruncate    = prefix + "seal_truncate"
 	refuseFunction  = prefix + "refuse"
 	refusedSequence = prefix + "refused"
+	// refusedAtSequence holds when the last write was refused, in milliseconds since 1970.
+	refusedAtSequence = prefix + "refused_at"
 )
 
 // identifierBytes is how long a name may be; the server cuts longer ones silently.

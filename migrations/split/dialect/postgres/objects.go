@@ -227,5 +227,8 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 	if st.Created, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return err
 	}
+	if err := readRefused(ctx, tx, st); err != nil {
+		return err
+	}
 	return readProgress(ctx, tx, split, st.Tables)
 }

@@ -125,7 +125,7 @@ func dropRefusals(ctx context.Context, tx pgx.Tx) error {
 		SELECT n.nspname
 		FROM pg_namespace n
 		WHERE EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = $1)
-			OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = $2)`, refuseFunction, refusedSequence)
+			OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname IN ($2, $3))`, refuseFunction, refusedSequence, refusedAtSequence)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func dropRefusals(ctx context.Context, tx pgx.Tx) error {
 		n := name{Schema: s}
 		if err := execAll(ctx, tx, []string{
 			fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", n.sibling(refuseFunction)),
-			fmt.Sprintf("DROP SEQUENCE IF EXISTS %s", n.sibling(refusedSequence)),
+			fmt.Sprintf("DROP SEQUENCE IF EXISTS %s, %s", n.sibling(refusedSequence), n.sibling(refusedAtSequence)),
 		}); err != nil {
 			return err
 		}

@@ -9,18 +9,21 @@ import (
 // Sealing closes a table for everybody but the engine. The trigger is made under a lock
 // that readers do not notice; it is a change of the catalog rather than of a row,
 // because a REPEATABLE READ transaction would go on reading the old row. What it
-// refuses is counted in a sequence, which no rollback takes back.
+// refuses is counted in a sequence, which no rollback takes back; another one holds when
+// it was refused last.
 
 // refuseSQL makes the function of all seals of a schema.
 func refuseSQL(n name) []string {
 	return []string{
 		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", n.sibling(refusedSequence)),
+		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", n.sibling(refusedAtSequence)),
 		fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO PUBLIC", n.sibling(refusedSequence)),
+		fmt.Sprintf("GRANT UPDATE ON SEQUENCE %s TO PUBLIC", n.sibling(refusedAtSequence)),
 		fmt.Sprintf(`CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $strangler$
 BEGIN
-	PERFORM pg_catalog.nextval(%s);
+	PERFORM pg_catalog.nextval(%s), pg_catalog.setval(%s, (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8);
 	RAISE EXCEPTION '%%', tg_argv[0] USING ERRCODE = 'object_not_in_prerequisite_state', HINT = tg_argv[1];
-END $strangler$`, n.sibling(refuseFunction), literal(n.sibling(refusedSequence))),
+END $strangler$`, n.sibling(refuseFunction), literal(n.sibling(refusedSequence)), literal(n.sibling(refusedAtSequence))),
 	}
 }
 

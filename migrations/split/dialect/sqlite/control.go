@@ -136,7 +136,7 @@ func (d *Database) State(ctx context.Context, split string) (dialect.State, erro
 		return s, fmt.Errorf("what is recorded in %s about split %s: %w", d.path, split, err)
 	}
 	s.Installed, s.Leads = set.Tables != nil, set.Leads
-	err = errors.Join(readProgress(ctx, tx, split, s.Tables), readRecord(ctx, tx, set, &s.Record))
+	err = errors.Join(readProgress(ctx, tx, split, s.Tables), readRecord(ctx, tx, set, &s.Record), readRefused(ctx, tx, split, &s))
 	return s, d.explain(err, "read the split's state")
 }
 
@@ -231,13 +231,16 @@ func forget(ctx context.Context, tx *sqlx.Tx, m dialect.Move, o dialect.RemoveOp
 			}
 		}
 	}
-	for _, table := range []string{ctlTable, ckTable, parkedTable} {
+	if err := makeRefused(ctx, tx, dialect.Move{}); err != nil { // an earlier program made none
+		return err
+	}
+	for _, table := range []string{ctlTable, ckTable, parkedTable, refusedTable} {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE split = ?`, m.Split); err != nil {
 			return err
 		}
 	}
 	drop := []string{logTable(m.Split), dirtyTable(m.Split), looseTable(m.Split)}
-	for _, table := range []string{ctlTable, ckTable, parkedTable, ownerTable} {
+	for _, table := range []string{ctlTable, ckTable, parkedTable, refusedTable, ownerTable} {
 		var n int
 		if err := tx.GetContext(ctx, &n, `SELECT count(*) FROM `+table); err != nil {
 			return err

@@ -19,11 +19,12 @@ func guardTriggers(m dialect.Move, s *schema.Shape, r dialect.Record) []string {
 	var statements []string
 	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
 		when := applying
-		if pass := cascades(m, s, event); pass != "" {
+		pass := cascades(m, s, event)
+		if pass != "" {
 			when += " AND NOT (" + pass + ")"
 		}
 		statements = append(statements, "CREATE TRIGGER "+quote(triggerName(m.Split, s.Table.Name, "g"+event[:1]))+
-			" BEFORE "+event+" ON "+quote(s.Table.Name)+" WHEN "+when+" BEGIN SELECT RAISE(ABORT, "+text(message)+"); END")
+			" BEFORE "+event+" ON "+quote(s.Table.Name)+" WHEN "+when+" BEGIN "+refuse(m, s, message, pass != "")+" END")
 	}
 	return statements
 }

@@ -12,6 +12,8 @@ const (
 	ckTable     = dialect.Prefix + "ck"     // one row a table: how far its copy is
 	ownerTable  = dialect.Prefix + "owner"  // one row a table: who owns it; applications read it
 	parkedTable = dialect.Prefix + "parked" // indexes and triggers that are put away
+
+	refusedTable = dialect.Prefix + "refused" // one row a table: how many writes its guard has refused
 )
 
 // logTable holds the keys of a split's rows that were changed.

@@ -40,6 +40,11 @@ func (t *Tx) setRole(ctx context.Context, r dialect.Record, leads bool) error {
 	if err := dropTriggers(ctx, t.tx, t.move.Split); err != nil {
 		return t.db.explain(err, "drop the split's triggers")
 	}
+	if !leads {
+		if err := makeRefused(ctx, t.tx, t.move); err != nil {
+			return t.db.explain(err, "make the count of refused writes")
+		}
+	}
 	for _, s := range t.move.Shapes {
 		var statements []string
 		var err error
