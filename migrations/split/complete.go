@@ -15,12 +15,12 @@ import (
 // CompleteOptions tune Complete. The zero value drops the source's tables, once the
 // window is over.
 type CompleteOptions struct {
-	KeepData bool   // leave the source's tables under their retired names
-	Confirm  bool   // although the window is not over, or somebody still writes the source
-	Reason   string // why, for the history
+	KeepData bool   `json:"keep_data,omitempty"` // leave the source's tables under their retired names
+	Confirm  bool   `json:"confirm,omitempty"`   // although the window is not over, or somebody still writes the source
+	Reason   string `json:"reason,omitempty"`    // why, for the history
 	// Step is told before each thing that a crash could separate from the next; nil means
 	// nobody.
-	Step func(name string)
+	Step func(name string) `json:"-"`
 }
 
 // A CompleteReport says what Complete did.
@@ -131,6 +131,50 @@ func (w *Work) completed(ctx context.Context) error {
 		return nil
 	}
 	return program.Fail(program.Refused, "begin it with: strangler split run "+w.Name(), "split %s has not begun", w.Plan.Split)
+}
+
+// A CompletePlan says what Complete would do, and what stands against it.
+type CompletePlan struct {
+	Schema int          `json:"schema"`
+	Split  string       `json:"split"`
+	Source dialect.Info `json:"source"`
+	Target dialect.Info `json:"target"`
+	Tables []string     `json:"tables"`
+	Keep   bool         `json:"keep_data"`
+	// Against are texts, each with what to do; none: it would be carried out.
+	Against []string `json:"against"`
+	Next    []string `json:"next_steps"`
+}
+
+// PrepareComplete says what Complete would do. It changes nothing.
+func (e *Engine) PrepareComplete(ctx context.Context, o CompleteOptions) (*CompletePlan, error) {
+	p := &CompletePlan{
+		Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info(), Tables: e.Plan.TableNames(), Keep: o.KeepData,
+		Against: []string{}, Next: []string{"strangler split complete " + e.Name() + flags(o)},
+	}
+	against, err := e.AgainstComplete(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range against {
+		p.Against = append(p.Against, text(a))
+	}
+	if len(against) > 0 {
+		p.Next = []string{"strangler split status " + e.Name()}
+	}
+	return p, nil
+}
+
+// flags are those of the command that does what o says.
+func flags(o CompleteOptions) string {
+	text := ""
+	if o.KeepData {
+		text += " --keep-data"
+	}
+	if o.Confirm {
+		text += fmt.Sprintf(" --confirm --reason %q", o.Reason)
+	}
+	return text
 }
 
 // AgainstComplete lists what stands against giving up the way back. It changes nothing.

@@ -39,6 +39,7 @@ const (
 	AskThrottle = "throttle" // with a Throttle
 	AskVerify   = "verify"   // everything once more
 	AskAbort    = "abort"    // the run ends after that
+	AskComplete = "complete" // with CompleteOptions; the run ends after that
 )
 
 // A Throttle is what a run is asked with to take its time.
@@ -135,7 +136,14 @@ func (r *runner) answer(ctx context.Context, q *control.Request) (any, error) {
 		if err := r.Abort(ctx); err != nil {
 			return nil, err
 		}
-		r.ended = true
+		r.over("abort")
+	case AskComplete:
+		reply := r.completeFor(ctx, q)
+		r.way = nil
+		if reply.Failed == "" || r.completing(ctx) {
+			r.over("complete")
+		}
+		return reply, nil
 	default:
 		handle := r.o.Handle[q.Kind]
 		if handle == nil {

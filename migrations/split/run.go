@@ -113,7 +113,7 @@ func (r *runner) run(ctx context.Context) error {
 			}
 			r.live.Waiting = err.Error()
 		default:
-			return r.explain(err)
+			return r.explain(ctx, err)
 		}
 		r.watch(false)
 	}
@@ -127,7 +127,7 @@ func passes(err error) bool {
 }
 
 // explain adds to an error what to do about it.
-func (r *runner) explain(err error) error {
+func (r *runner) explain(ctx context.Context, err error) error {
 	var lost *dialect.LostError
 	var stricter *transfer.StricterError
 	var differ *transfer.DifferError
@@ -139,7 +139,7 @@ func (r *runner) explain(err error) error {
 	case errors.As(err, &stricter):
 		return program.Fail(program.Differs, "make the target's table as lenient as the source's, and run again", "%w", err)
 	case errors.Is(err, dialect.ErrClaimLost):
-		return program.Fail(program.Refused, "see who it is with: strangler split status "+name, "%w", err)
+		return r.taken(ctx, err)
 	}
 	return err
 }

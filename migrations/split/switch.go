@@ -79,7 +79,7 @@ func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) 
 	}
 	verdict, err := ownership.Settle(ctx, w.parties(p), opts)
 	if err != nil {
-		return report, w.explainSwitch(err)
+		return report, w.explainSwitch(ctx, err)
 	}
 	if verdict.Owner == to {
 		report.Epoch = verdict.Epoch
@@ -92,11 +92,11 @@ func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) 
 	}
 	s, err := ownership.New(ctx, w.parties(p), to, flow{way}, func(ctx context.Context) error { return w.gates(ctx, to, p, o) }, opts)
 	if err != nil {
-		return report, w.explainSwitch(err)
+		return report, w.explainSwitch(ctx, err)
 	}
 	report.Report, err = s.Run(ctx)
 	w.note(ctx, command(to), report)
-	return report, w.explainSwitch(err)
+	return report, w.explainSwitch(ctx, err)
 }
 
 // note writes down what happened. The history is a cache: what was decided stands,
@@ -123,7 +123,7 @@ func (w *Work) Settle(ctx context.Context, o SwitchOptions) (ownership.Verdict, 
 	}
 	defer p.Close()
 	v, err := ownership.Settle(ctx, w.parties(p), ownership.Options{Forward: o.Forward, Observe: o.Observe})
-	return v, w.explainSwitch(err)
+	return v, w.explainSwitch(ctx, err)
 }
 
 // settleHalfway settles a switch that ended between its two commits: nothing can follow
@@ -154,7 +154,7 @@ func (w *Work) proxies(token string) (*proxyclient.Proxies, error) {
 }
 
 // explainSwitch adds to an error of a switch what to do about it.
-func (w *Work) explainSwitch(err error) error {
+func (w *Work) explainSwitch(ctx context.Context, err error) error {
 	var conflict *ownership.ConflictError
 	var differ *transfer.DifferError
 	var known *program.Error
@@ -167,7 +167,7 @@ func (w *Work) explainSwitch(err error) error {
 	case errors.As(err, &differ):
 		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
 	case errors.Is(err, ownership.ErrClaimLost):
-		return program.Fail(program.Refused, "see who it is with: strangler split status "+name, "%w", err)
+		return w.taken(ctx, err)
 	case errors.Is(err, ownership.ErrOwns):
 		return err
 	}
@@ -188,14 +188,14 @@ func (w *Work) catchUp(ctx context.Context) (*transfer.Way, error) {
 	for round := 0; ; round++ {
 		a, err := way.Apply(ctx)
 		if err != nil {
-			return nil, w.explainSwitch(err)
+			return nil, w.explainSwitch(ctx, err)
 		}
 		if a.More && round < 10_000 {
 			continue
 		}
 		dirty, err := way.VerifyDirty(ctx, 1000)
 		if err != nil {
-			return nil, w.explainSwitch(err)
+			return nil, w.explainSwitch(ctx, err)
 		}
 		if dirty >= 0 && dirty <= w.Plan.Limits.Dirty/10 || round >= 10_000 {
 			break

@@ -58,26 +58,14 @@ func (e *Engine) SwitchBy(ctx context.Context, to ownership.Owner, o SwitchOptio
 
 func (e *Engine) askSwitch(ctx context.Context, to ownership.Owner, o SwitchOptions) (SwitchReport, error) {
 	none := SwitchReport{Schema: 1, Split: e.Plan.Split}
-	if e.opts.Store == nil {
-		return none, control.ErrNobody
-	}
-	h, ok, err := e.opts.Store.Holder(ctx, e.Plan.Split)
-	if err != nil || !ok || h.Doing != "run" {
-		return none, errors.Join(err, control.ErrNobody)
-	}
-	b, err := e.opts.Store.Ask(ctx, e.Plan.Split, command(to), o)
+	b, err := e.askRun(ctx, command(to), o)
 	if err != nil {
 		return none, err
 	}
-	var reply struct {
-		switchReply
-		Error string `json:"error"` // of the run itself
-	}
+	var reply switchReply
 	switch err := json.Unmarshal(b, &reply); {
 	case err != nil:
 		return none, fmt.Errorf("the run's answer is not understood: %w", err)
-	case reply.Error != "":
-		return none, fmt.Errorf("the run could not %s: %s", command(to), reply.Error)
 	case reply.Owns:
 		return reply.Report, fmt.Errorf("the %s %w (epoch %d)", to, ownership.ErrOwns, reply.Report.Epoch)
 	case reply.Failed != "":

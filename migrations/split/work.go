@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +23,8 @@ type Work struct {
 	Survey   *Survey
 	From, To transfer.Side // source and target
 	Lease    *control.Lease
+	Over     string          // the command that ended the move while Run was at work: abort or complete
+	holder   string          // of the claim, for people
 	ctx      context.Context //nolint:containedctx // ends when somebody else takes over
 	cancel   context.CancelCauseFunc
 }
@@ -46,7 +49,7 @@ const (
 // Begin takes the lease and claims both databases. doing is the command, for whoever
 // wants to do something at the same time.
 func (e *Engine) Begin(ctx context.Context, doing string, mode Mode) (*Work, error) {
-	w := &Work{Engine: e}
+	w := &Work{Engine: e, holder: control.NewHolder(doing).String()}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	if e.opts.Store != nil {
 		lease, err := e.opts.Store.Acquire(ctx, e.Plan.Split, doing, func(err error) { w.cancel(err) })
@@ -130,12 +133,12 @@ func (w *Work) takeAny(ctx context.Context, source, target dialect.State) error 
 	}
 	w.sides(max(source.Move, target.Move), claim)
 	if source.Move != "" {
-		if err := w.From.Claim(ctx, w.Plan.Split, claim); err != nil {
+		if err := w.From.Claim(ctx, w.Plan.Split, claim, w.holder); err != nil {
 			return err
 		}
 	}
 	if target.Move != "" {
-		return w.To.Claim(ctx, w.Plan.Split, claim)
+		return w.To.Claim(ctx, w.Plan.Split, claim, w.holder)
 	}
 	return nil
 }
@@ -157,11 +160,27 @@ func (w *Work) claim(ctx context.Context, claim int64) error {
 		if state.Claim == claim {
 			continue // it was prepared a moment ago
 		}
-		if err := s.Claim(ctx, w.Plan.Split, claim); err != nil {
+		if err := s.Claim(ctx, w.Plan.Split, claim, w.holder); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// taken says who has the claim that this coordinator lost, as the databases know: it may
+// be on another machine, of which the control file knows nothing.
+func (w *Work) taken(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	source, target, readErr := w.states(ctx)
+	holder := source.Holder
+	if target.Claim > source.Claim {
+		holder = target.Holder
+	}
+	if readErr != nil || holder == "" || max(source.Claim, target.Claim) <= w.From.Move.Claim {
+		return program.Fail(program.Refused, "see what has become of it with: strangler split status "+w.Name(), "%w", err)
+	}
+	return program.Fail(program.Refused, "only one may work on a split: leave it to that one, or stop it there and give this command again", "%w: it is %s", err, holder)
 }
 
 // Err is the error of a plan that cannot be carried out, or nil.
@@ -206,10 +225,10 @@ func (w *Work) moveID(source, target dialect.State) (string, error) {
 // sides makes the moves of both databases.
 func (w *Work) sides(id string, claim int64) {
 	w.From = transfer.Side{Database: w.Source, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Shapes: w.Survey.from, Loose: w.Survey.loose,
+		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Holder: w.holder, Shapes: w.Survey.from, Loose: w.Survey.loose,
 	}}
 	w.To = transfer.Side{Database: w.Target, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Shapes: w.Survey.to, Loose: w.Survey.loose,
+		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Holder: w.holder, Shapes: w.Survey.to, Loose: w.Survey.loose,
 	}}
 }
 

@@ -110,11 +110,23 @@ type job struct {
 
 func (j *job) close() {
 	j.Close()
-	j.store.Close()
+	if j.store != nil {
+		j.store.Close()
+	}
 }
 
-// open opens what the command line names; create also makes a target's file.
-func (t *tool) open(cmd *cobra.Command, args []string, create bool) (*job, error) {
+// A need says what a command needs besides the plan and its databases.
+type need int
+
+const (
+	look   need = iota // to know what runs and what happened, if that can be known; it makes no file
+	speak              // to ask whoever runs
+	work               // to be the only one who works on the split
+	expand             // and to make the target's file
+)
+
+// open opens what the command line names.
+func (t *tool) open(cmd *cobra.Command, args []string, n need) (*job, error) {
 	p, err := t.read(args)
 	if err != nil {
 		return nil, err
@@ -124,15 +136,33 @@ func (t *tool) open(cmd *cobra.Command, args []string, create bool) (*job, error
 	if err != nil {
 		return nil, err
 	}
-	store, err := control.Open(ctx, filepath.Join(filepath.Dir(p.Name), control.File), control.Options{})
+	open := control.Look
+	if n >= work {
+		open = control.Open
+	}
+	file, err := open(ctx, filepath.Join(filepath.Dir(p.Name), control.File), control.Options{})
+	switch {
+	case err != nil && n > look:
+		return nil, err
+	case err != nil: // what the databases say can be said without it
+		fmt.Fprintf(cmd.ErrOrStderr(), "what runs at the moment, and the history, are not known: %v\n", err)
+	}
+	e, err := split.Open(ctx, p, n == expand, split.Options{Log: log, Store: file, Name: t.called(args)})
 	if err != nil {
+		if file != nil {
+			file.Close()
+		}
 		return nil, err
 	}
-	e, err := split.Open(ctx, p, create, split.Options{Log: log, Store: store, Name: t.called(args)})
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
+	return &job{Engine: e, store: file}, nil
+}
+
+// dryNeed is what a command needs that only says what it would do if dry.
+func dryNeed(dry bool) need {
+	if dry {
+		return look
 	}
-	return &job{Engine: e, store: store}, nil
+	return work
 }
 
 // isJSON reports whether -o json was given, a flag of the program's root.
@@ -186,7 +216,7 @@ func confirm(cmd *cobra.Command, yes bool, question string) error {
 
 // ask asks the running engine of a split for something.
 func (t *tool) ask(ctx context.Context, cmd *cobra.Command, args []string, kind string, data any) error {
-	j, err := t.open(cmd, args, false)
+	j, err := t.open(cmd, args, speak)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) {
 		"strangler": func() { os.Exit(program.Run("strangler", os.Stderr, strangler)) },
 		"sql":       func() { os.Exit(program.Run("sql", os.Stderr, runSQL)) },
 		"schema":    func() { os.Exit(program.Run("schema", os.Stderr, printSchema)) },
+		"await":     func() { os.Exit(program.Run("await", os.Stderr, await)) },
 	})
 }
 
@@ -82,6 +84,22 @@ func runSQL(ctx context.Context) error {
 		fmt.Println(line)
 	}
 	return rows.Err()
+}
+
+// await TEXT COMMAND… gives a command again and again until it prints TEXT.
+func await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		out, _ := exec.CommandContext(ctx, os.Args[2], os.Args[3:]...).CombinedOutput() // it may fail until then
+		if strings.Contains(string(out), os.Args[1]) {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%q does not come; the last answer was:\n%s", os.Args[1], out)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // printSchema prints the schema of a database of PostgreSQL, without the words that

@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +28,7 @@ func (t *tool) completeCommand() *cobra.Command {
 			if o.Confirm && o.Reason == "" {
 				return program.Fail(program.Usage, "add --reason", "--confirm needs a reason, for the history")
 			}
-			j, err := t.open(cmd, args, false)
+			j, err := t.open(cmd, args, dryNeed(dry))
 			if err != nil {
 				return err
 			}
@@ -45,43 +45,69 @@ func (t *tool) completeCommand() *cobra.Command {
 }
 
 func complete(cmd *cobra.Command, j *job, o split.CompleteOptions, yes, dry bool) error {
-	ctx, talk, name := cmd.Context(), cmd.ErrOrStderr(), j.Plan.Split
-	if dry {
-		talk = cmd.OutOrStdout()
-	}
-	against, err := j.AgainstComplete(ctx, o)
+	p, err := j.PrepareComplete(cmd.Context(), o)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(talk, "from %s: the engine's triggers and tables; nothing leads back after that\n", j.Target.Info().Name)
-	fmt.Fprintf(talk, "from %s: the engine's triggers and tables, and %s\n", j.Source.Info().Name, strings.Join(j.Plan.TableNames(), ", "))
-	for _, a := range against {
-		fmt.Fprintln(talk, "against it:", a)
+	switch {
+	case dry && isJSON(cmd):
+		err = printJSON(cmd.OutOrStdout(), p)
+	case dry:
+		printCompletion(cmd.OutOrStdout(), p)
+	default:
+		printCompletion(cmd.ErrOrStderr(), p)
 	}
 	switch {
-	case len(against) > 0:
-		return program.Fail(program.Refused, "", "complete of split %s is refused: %w", name, errors.Join(against...))
+	case err != nil:
+		return err
+	case len(p.Against) > 0:
+		return program.Fail(program.Refused, "", "complete of split %s is refused:\n  %s", p.Split, strings.Join(p.Against, "\n  "))
+	case dry && !isJSON(cmd):
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing was changed")
+		next(cmd.OutOrStdout(), p.Next...)
+		return nil
 	case dry:
-		fmt.Fprintln(talk, "nothing was changed")
 		return nil
 	}
 	if err := confirm(cmd, yes, "give up the way back and remove this?"); err != nil {
 		return err
 	}
-	w, err := j.Begin(ctx, "complete", split.Any)
+	report, err := j.CompleteBy(cmd.Context(), o)
 	if err != nil {
 		return err
 	}
-	report, err := w.Complete(w.Context(), o)
-	if err := errors.Join(err, w.End()); err != nil {
-		return err
-	}
+	steps := afterCompletion(j, report)
 	if isJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), report)
+		return printJSON(cmd.OutOrStdout(), struct {
+			split.CompleteReport
+			Next []string `json:"next_steps"`
+		}{report, steps})
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "split %s: complete; %d rows deleted in the source\n", name, report.Rows)
+	fmt.Fprintf(cmd.OutOrStdout(), "split %s: complete; %d rows deleted in the source\n", p.Split, report.Rows)
 	if report.Kept {
 		fmt.Fprintf(cmd.OutOrStdout(), "kept there: %s\n", strings.Join(report.Tables, ", "))
 	}
+	next(cmd.OutOrStdout(), steps...)
 	return nil
+}
+
+func printCompletion(out io.Writer, p *split.CompletePlan) {
+	fmt.Fprintf(out, "from %s: the engine's triggers and tables; nothing leads back after that\n", p.Target.Name)
+	what := strings.Join(p.Tables, ", ")
+	if p.Keep {
+		what = "the names of " + what + ": they stay as " + dialect.Retired("NAME")
+	}
+	fmt.Fprintf(out, "from %s: the engine's triggers and tables, and %s\n", p.Source.Name, what)
+	for _, a := range p.Against {
+		fmt.Fprintln(out, "against it:", a)
+	}
+}
+
+// afterCompletion is what is left to do: the routes may be told that there is no way back.
+func afterCompletion(j *job, r split.CompleteReport) []string {
+	steps := []string{}
+	for _, name := range j.Plan.Routes.Flip {
+		steps = append(steps, "strangler route set "+name+" done   # when the monolith's code for it goes, too")
+	}
+	return append(steps, "strangler split report "+j.Name())
 }

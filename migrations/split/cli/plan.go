@@ -21,7 +21,7 @@ func (t *tool) planCommand() *cobra.Command {
 			"changed. Exit code 4 when a run would refuse the plan.",
 		Example: "  strangler split plan reviews\n  strangler split plan migrations/plans/reviews.yaml -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			j, err := t.open(cmd, args, false)
+			j, err := t.open(cmd, args, look)
 			if err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ func (t *tool) runCommand() *cobra.Command {
 }
 
 func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err error) {
-	j, err := t.open(cmd, args, true)
+	j, err := t.open(cmd, args, expand)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,11 @@ func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err e
 		return err
 	}
 	out := cmd.OutOrStdout()
+	if w.Over != "" {
+		fmt.Fprintf(out, "split %s: stopped, because strangler split %s was given elsewhere\n", j.Plan.Split, w.Over)
+		next(out, "strangler split status "+j.Name())
+		return nil
+	}
 	switch o.Until {
 	case split.ByVerified:
 		fmt.Fprintf(out, "split %s: everything is copied and equal\n", j.Plan.Split)

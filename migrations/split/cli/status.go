@@ -20,7 +20,7 @@ func (t *tool) statusCommand() *cobra.Command {
 		Long: "Read from both databases where a split is, and ask the running engine how it goes. Nothing is\n" +
 			"changed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			j, err := t.open(cmd, args, false)
+			j, err := t.open(cmd, args, look)
 			if err != nil {
 				return err
 			}

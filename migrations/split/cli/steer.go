@@ -54,7 +54,7 @@ func (t *tool) abortCommand() *cobra.Command {
 }
 
 func (t *tool) abort(cmd *cobra.Command, args []string, yes, dry bool) error {
-	j, err := t.open(cmd, args, false)
+	j, err := t.open(cmd, args, dryNeed(dry))
 	if err != nil {
 		return err
 	}

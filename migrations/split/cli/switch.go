@@ -56,7 +56,7 @@ func (t *tool) switchCommand(to ownership.Owner, cmd *cobra.Command) *cobra.Comm
 		if t.lookup != nil {
 			f.o.Token, _ = t.lookup("STRANGLER_TOKEN")
 		}
-		j, err := t.open(cmd, args, false)
+		j, err := t.open(cmd, args, dryNeed(f.dry))
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (t *tool) switchTo(cmd *cobra.Command, j *job, to ownership.Owner, f switch
 	if isJSON(cmd) {
 		return printJSON(cmd.OutOrStdout(), struct {
 			split.SwitchReport
-			Next []string `json:"next"`
+			Next []string `json:"next_steps"`
 		}{report, afterwards(to, j.Name())})
 	}
 	if err == nil {

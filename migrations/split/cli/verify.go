@@ -22,7 +22,7 @@ func (t *tool) verifyCommand() *cobra.Command {
 		Long: "Compare every row by kind and bytes, after what is in the log was applied. Exit code 1 when rows\n" +
 			"differ; they are named with key, column and both values. With --repair they are copied again.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			j, err := t.open(cmd, args, false)
+			j, err := t.open(cmd, args, work)
 			if err != nil {
 				return err
 			}

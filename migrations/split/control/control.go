@@ -10,6 +10,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,12 +44,13 @@ type Options struct {
 // Open opens or creates the file at path, and the folder that it is in.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	opts.Silence = cmp.Or(opts.Silence, 10*time.Second)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, program.Fail(program.Usage, "give this user the right to write there", "make the folder of the control file: %w", err)
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, program.Fail(program.Usage, "give this user the right to write there, or put the plan into another folder", "make the folder of the control file: %w", err)
 	}
 	db, err := sqlite.Open(ctx, path, sqlite.Options{Readers: 2, BusyTimeout: 2 * time.Second})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("control file: %w", err)
 	}
 	s := &Store{db: db, path: path, opts: opts}
 	if err := s.prepare(ctx); err != nil {
@@ -56,6 +58,32 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Look opens the file at path for a command that changes nothing: where there is none it
+// makes none, and returns nil without an error.
+func Look(ctx context.Context, path string, opts Options) (*Store, error) {
+	switch _, err := os.Stat(path); {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, program.Fail(program.Usage, "give this user the right to read there", "look for the control file: %w", err)
+	}
+	return Open(ctx, path, opts)
+}
+
+// fail adds to an error of the file what to do about it. It is a cache, so the remedy for
+// one that somebody has changed is to do without it.
+func (s *Store) fail(err error, doing, split string) error {
+	var known *program.Error
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s of split %s: %w", doing, split, err)
+	}
+	if sqlite.IsBusy(err) {
+		return program.Fail(program.Unreachable, "another program holds its lock: end that program or wait, then try again", "%s of split %s: control file %s: %w", doing, split, s.path, err)
+	}
+	return program.Fail(program.Usage, "stop what runs for it, and move the file away: it holds only the history of splits, and a new one is made",
+		"%s of split %s: control file %s: %w", doing, split, s.path, err)
 }
 
 // version is that of the schema; it counts up with every change of it.

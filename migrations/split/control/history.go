@@ -40,7 +40,7 @@ func (s *Store) Record(ctx context.Context, split string, events ...Event) error
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("record what happened to split %s: %w", split, err)
+		return s.fail(err, "record the history", split)
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (s *Store) Events(ctx context.Context, split, move string) ([]Event, error)
 		FROM event
 		WHERE split = ? AND (? = '' OR move = ?)
 		ORDER BY id`, split, move, move); err != nil {
-		return nil, fmt.Errorf("read what happened to split %s: %w", split, err)
+		return nil, s.fail(err, "read the history", split)
 	}
 	events := make([]Event, len(rows))
 	for i, r := range rows {

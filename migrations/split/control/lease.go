@@ -25,8 +25,18 @@ type Holder struct {
 	Since time.Time `json:"since"`
 }
 
+// NewHolder is this process from now on.
+func NewHolder(doing string) Holder {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return Holder{PID: os.Getpid(), Host: host, Doing: doing, Since: time.Now().UTC()}
+}
+
+// String names the zone of the time: who reads it may be on another machine.
 func (h Holder) String() string {
-	return fmt.Sprintf("strangler split %s, process %d on %s, since %s", h.Doing, h.PID, h.Host, h.Since.Local().Format(time.TimeOnly))
+	return fmt.Sprintf("strangler split %s, process %d on %s, since %s", h.Doing, h.PID, h.Host, h.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 // A HeldError reports that somebody else works on the split.
@@ -66,11 +76,7 @@ type row struct {
 // process is gone is replaced, and so is one that was silent for too long. lost is called,
 // at most once, when the lease was taken over by somebody else.
 func (s *Store) Acquire(ctx context.Context, split, doing string, lost func(error)) (*Lease, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	holder, err := json.Marshal(Holder{PID: os.Getpid(), Host: host, Doing: doing, Since: time.Now().UTC()})
+	holder, err := json.Marshal(NewHolder(doing))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +87,7 @@ func (s *Store) Acquire(ctx context.Context, split, doing string, lost func(erro
 			SELECT coalesce(max(generation), 0) AS generation, coalesce(max(holder), '') AS holder, coalesce(max(beat), 0) AS beat
 			FROM lease
 			WHERE split = ?`, split); err != nil {
-			return fmt.Errorf("read who works on split %s: %w", split, err)
+			return err
 		}
 		if err := s.free(split, have); err != nil {
 			return err
@@ -99,7 +105,11 @@ func (s *Store) Acquire(ctx context.Context, split, doing string, lost func(erro
 	})
 	if err != nil {
 		l.drop()
-		return nil, err
+		var held *HeldError
+		if errors.As(err, &held) {
+			return nil, err
+		}
+		return nil, s.fail(err, "take the lease", split)
 	}
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
@@ -129,7 +139,7 @@ func (s *Store) free(split string, have row) error {
 	if silent := time.Since(time.UnixMilli(have.Beat)); silent < s.opts.Silence {
 		held := &HeldError{Split: split, Seen: silent}
 		if err := json.Unmarshal([]byte(have.Holder), &held.Holder); err != nil {
-			return fmt.Errorf("read who works on split %s: %w", split, err)
+			return s.fail(err, "read who works", split)
 		}
 		return held
 	}
@@ -176,7 +186,7 @@ func (l *Lease) Release() error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("give the lease of split %s back: %w", l.split, err)
+		return l.store.fail(err, "give the lease back", l.split)
 	}
 	return nil
 }
@@ -219,7 +229,7 @@ func (s *Store) Holder(ctx context.Context, split string) (h Holder, ok bool, er
 		SELECT generation, holder, beat
 		FROM lease
 		WHERE split = ?`, split); err != nil {
-		return h, false, fmt.Errorf("read who works on split %s: %w", split, err)
+		return h, false, s.fail(err, "read who works", split)
 	}
 	if len(have) == 0 {
 		return h, false, nil

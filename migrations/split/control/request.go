@@ -46,7 +46,7 @@ func (s *Store) Ask(ctx context.Context, split, kind string, data any) (json.Raw
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ask for %s of split %s: %w", kind, split, err)
+		return nil, s.fail(err, "ask for "+kind, split)
 	}
 	reply, err := s.await(ctx, split, id)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *Store) await(ctx context.Context, split string, id int64) (json.RawMess
 			Reply string
 		}
 		if err := s.db.GetContext(ctx, &r, `SELECT done, reply FROM request WHERE id = ?`, id); err != nil {
-			return nil, fmt.Errorf("wait for the reply about split %s: %w", split, err)
+			return nil, s.fail(err, "wait for the reply", split)
 		}
 		if r.Done {
 			return json.RawMessage(r.Reply), nil

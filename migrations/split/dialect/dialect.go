@@ -60,8 +60,8 @@ type Database interface {
 	// repeated. It fails with ErrOtherMove if the split's objects belong to another one.
 	Prepare(ctx context.Context, m Move) error
 	// Claim makes claim the current one, if it is greater than the present one:
-	// otherwise it fails with ErrClaimLost.
-	Claim(ctx context.Context, split string, claim int64) error
+	// otherwise it fails with ErrClaimLost. holder says for people who claims.
+	Claim(ctx context.Context, split string, claim int64, holder string) error
 	// Remove takes away every object of the split: triggers before the tables they
 	// write, so that no application's write ever fails. It may be repeated.
 	Remove(ctx context.Context, m Move, o RemoveOptions) error
@@ -99,6 +99,7 @@ type Move struct {
 	ID     string // of this move; another move of the same split has another one
 	Role   string // Source or Target: what this side was when the move began
 	Claim  int64  // of the coordinator
+	Holder string // of the claim: command, process, machine and since when
 	Shapes []*schema.Shape
 	Loose  []LooseKey // keys that the split cuts
 }
@@ -131,6 +132,7 @@ type State struct {
 	Move    string // ID; empty: nothing is recorded
 	Role    string
 	Claim   int64
+	Holder  string // of the claim, for people; empty: not known
 	Record  Record // Owner is Source where nothing is recorded
 	Created []string
 	// Installed says that Lead or Follow was committed at least once, and Leads which of

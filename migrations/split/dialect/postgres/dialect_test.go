@@ -223,8 +223,8 @@ func TestStaleCoordinatorWritesNothing(t *testing.T) {
 	t.Parallel()
 	source, target := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY)`)
 	for _, s := range []*side{source, target} {
-		must(t, s.Claim(t.Context(), "test", 2))
-		if err := s.Claim(t.Context(), "test", 2); !errors.Is(err, dialect.ErrClaimLost) {
+		must(t, s.Claim(t.Context(), "test", 2, "somebody"))
+		if err := s.Claim(t.Context(), "test", 2, "another"); !errors.Is(err, dialect.ErrClaimLost) {
 			t.Errorf("the same claim twice: %v", err)
 		}
 		if _, err := s.Begin(t.Context(), s.move); !errors.Is(err, dialect.ErrClaimLost) {

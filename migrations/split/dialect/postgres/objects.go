@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
@@ -22,7 +23,7 @@ var shared = []string{
 		decided_at timestamptz NOT NULL)`,
 	`GRANT SELECT ON _strangler_owner TO PUBLIC`,
 	`CREATE TABLE IF NOT EXISTS _strangler_move (
-		split text PRIMARY KEY, move text NOT NULL, role text NOT NULL, claim bigint NOT NULL, leads boolean NOT NULL)`,
+		split text PRIMARY KEY, move text NOT NULL, role text NOT NULL, claim bigint NOT NULL, leads boolean NOT NULL, holder text NOT NULL DEFAULT '')`,
 	`CREATE TABLE IF NOT EXISTS _strangler_captured (
 		split text, tbl text, rel oid NOT NULL, columns text NOT NULL, capture text NOT NULL, PRIMARY KEY (split, tbl))`,
 	`CREATE TABLE IF NOT EXISTS _strangler_created (split text, tbl text, PRIMARY KEY (split, tbl))`,
@@ -83,8 +84,11 @@ func record(ctx context.Context, tx pgx.Tx, m dialect.Move) error {
 	var move string
 	switch err := tx.QueryRow(ctx, `SELECT move FROM _strangler_move WHERE split = $1`, m.Split).Scan(&move); {
 	case errors.Is(err, pgx.ErrNoRows):
-		_, err := tx.Exec(ctx, `INSERT INTO _strangler_move (split, move, role, claim, leads) VALUES ($1, $2, $3, $4, $5)`,
-			m.Split, m.ID, m.Role, m.Claim, m.Role == dialect.Source)
+		if err := addHolder(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO _strangler_move (split, move, role, claim, leads, holder) VALUES ($1, $2, $3, $4, $5, $6)`,
+			m.Split, m.ID, m.Role, m.Claim, m.Role == dialect.Source, m.Holder)
 		return err
 	case err != nil:
 		return err
@@ -178,14 +182,33 @@ func (l *layout) orderIndexSQL(how string) string {
 func (l *layout) orderIndex() string { return l.sibling(objectOf("order", l.Table)) }
 
 // Claim makes claim the current one. It waits for transactions of the one before.
-func (d *DB) Claim(ctx context.Context, split string, claim int64) error {
+func (d *DB) Claim(ctx context.Context, split string, claim int64, holder string) error {
 	return d.with(ctx, func(c *pgx.Conn) error {
-		tag, err := c.Exec(ctx, `UPDATE _strangler_move SET claim = $2 WHERE split = $1 AND claim < $2`, split, claim)
+		if err := addHolder(ctx, c); err != nil {
+			return err
+		}
+		tag, err := c.Exec(ctx, `UPDATE _strangler_move SET claim = $2, holder = $3 WHERE split = $1 AND claim < $2`, split, claim, holder)
 		if err == nil && tag.RowsAffected() == 0 {
 			return fmt.Errorf("split %s: %w", split, dialect.ErrClaimLost)
 		}
 		return err
 	})
+}
+
+// hasHolder finds the column that says who claims; an earlier program made none.
+const hasHolder = `SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = '_strangler_move'::regclass AND attname = 'holder' AND NOT attisdropped)`
+
+func addHolder(ctx context.Context, c interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+},
+) error {
+	var there bool
+	err := c.QueryRow(ctx, hasHolder).Scan(&there)
+	if err == nil && !there {
+		_, err = c.Exec(ctx, `ALTER TABLE _strangler_move ADD COLUMN IF NOT EXISTS holder text NOT NULL DEFAULT ''`)
+	}
+	return err
 }
 
 // State reads what is recorded about a split.
@@ -204,7 +227,14 @@ func (d *DB) State(ctx context.Context, split string) (dialect.State, error) {
 }
 
 func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) error {
-	err := tx.QueryRow(ctx, `SELECT move, role, claim, leads FROM _strangler_move WHERE split = $1`, split).Scan(&st.Move, &st.Role, &st.Claim, &st.Leads)
+	holder := `''`
+	var there bool
+	if err := tx.QueryRow(ctx, hasHolder).Scan(&there); err != nil {
+		return err
+	} else if there {
+		holder = "holder"
+	}
+	err := tx.QueryRow(ctx, `SELECT move, role, claim, leads, `+holder+` FROM _strangler_move WHERE split = $1`, split).Scan(&st.Move, &st.Role, &st.Claim, &st.Leads, &st.Holder)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}

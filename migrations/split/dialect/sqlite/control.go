@@ -23,6 +23,7 @@ func (d *Database) Prepare(ctx context.Context, m dialect.Move) error {
 				move TEXT NOT NULL,
 				role TEXT NOT NULL,
 				claim INTEGER NOT NULL DEFAULT 0,
+				holder TEXT NOT NULL DEFAULT '',
 				applying INTEGER NOT NULL DEFAULT 0,
 				made TEXT NOT NULL DEFAULT '[]',
 				captured TEXT NOT NULL DEFAULT '{}')`,
@@ -60,7 +61,10 @@ func record(ctx context.Context, tx *sqlx.Tx, m dialect.Move) error {
 	case err != nil && !isNone(err):
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO `+ctlTable+`(split, move, role, claim) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, m.Split, m.ID, m.Role, m.Claim)
+	if err := addHolder(ctx, tx); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO `+ctlTable+`(split, move, role, claim, holder) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, m.Split, m.ID, m.Role, m.Claim, m.Holder)
 	if err != nil {
 		return err
 	}
@@ -93,9 +97,12 @@ func logColumns(n int) []string {
 }
 
 // Claim makes claim the current one, unless there is a newer.
-func (d *Database) Claim(ctx context.Context, split string, claim int64) error {
+func (d *Database) Claim(ctx context.Context, split string, claim int64, holder string) error {
 	return d.write(ctx, "claim the split", func(tx *sqlx.Tx) error {
-		r, err := tx.ExecContext(ctx, `UPDATE `+ctlTable+` SET claim = ? WHERE split = ? AND claim < ?`, claim, split, claim)
+		if err := addHolder(ctx, tx); err != nil {
+			return err
+		}
+		r, err := tx.ExecContext(ctx, `UPDATE `+ctlTable+` SET claim = ?, holder = ? WHERE split = ? AND claim < ?`, claim, holder, split, claim)
 		if err != nil {
 			return err
 		}
@@ -104,6 +111,21 @@ func (d *Database) Claim(ctx context.Context, split string, claim int64) error {
 		}
 		return nil
 	})
+}
+
+// hasHolder reports whether the table of moves says who claims; an earlier program did not record it.
+func hasHolder(ctx context.Context, q queryer) (bool, error) {
+	var n int
+	err := q.GetContext(ctx, &n, `SELECT count(*) FROM pragma_table_info('`+ctlTable+`') WHERE name = 'holder'`)
+	return n > 0, err
+}
+
+func addHolder(ctx context.Context, tx *sqlx.Tx) error {
+	there, err := hasHolder(ctx, tx)
+	if err == nil && !there {
+		_, err = tx.ExecContext(ctx, `ALTER TABLE `+ctlTable+` ADD COLUMN holder TEXT NOT NULL DEFAULT ''`)
+	}
+	return err
 }
 
 // State reads what is recorded about a split.
@@ -120,16 +142,23 @@ func (d *Database) State(ctx context.Context, split string) (dialect.State, erro
 	var ctl struct {
 		Move, Role string
 		Claim      int64
+		Holder     string
 		Made       string
 		Captured   string
 	}
-	switch err := tx.GetContext(ctx, &ctl, `SELECT move, role, claim, made, captured FROM `+ctlTable+` WHERE split = ?`, split); {
+	holder := "'' AS holder"
+	if there, err := hasHolder(ctx, tx); err != nil {
+		return s, d.explain(err, "read the split's state")
+	} else if there {
+		holder = "holder"
+	}
+	switch err := tx.GetContext(ctx, &ctl, `SELECT move, role, claim, `+holder+`, made, captured FROM `+ctlTable+` WHERE split = ?`, split); {
 	case isNone(err):
 		return s, nil
 	case err != nil:
 		return s, d.explain(err, "read the split's state")
 	}
-	s.Move, s.Role, s.Claim = ctl.Move, ctl.Role, ctl.Claim
+	s.Move, s.Role, s.Claim, s.Holder = ctl.Move, ctl.Role, ctl.Claim, ctl.Holder
 	var set installed
 	err = errors.Join(json.Unmarshal([]byte(ctl.Made), &s.Created), json.Unmarshal([]byte(ctl.Captured), &set))
 	if err != nil {
