@@ -30,6 +30,7 @@ type Survey struct {
 	to      []*schema.Shape
 	source  *schema.Catalog
 	loose   []dialect.LooseKey
+	inner   []schema.ForeignKey
 }
 
 // A TableSurvey is one table of a survey.
@@ -98,6 +99,7 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		}
 	}
 	s.cut(e.Plan, source)
+	s.inner = source.Inner()
 	s.readers(source)
 	s.Notes = append(s.Notes, source.Notes...)
 	s.disk(ctx, e)
@@ -202,24 +204,24 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 			}
 		}
 		if key.Declared == "" {
-			s.refuse(fk.Table, fmt.Sprintf("write under loose_keys: - { from: %q, to: %q, on_delete: %s }", key.From, key.To, suggested(fk)),
+			s.refuse(fk.Table, "write under loose_keys: - "+looseLine(key.From, key.To, suggested(fk)),
 				"the split cuts the foreign key from %s to %s", key.From, key.To)
 		}
 		s.Cut = append(s.Cut, key)
 	}
 	for i, loose := range p.LooseKeys {
-		table, column, _ := strings.Cut(loose.From, ".")
+		table, columns, _ := schema.ParseReference(loose.From)
 		switch t := c.Table(table); {
 		case used[i]:
 		case t == nil:
 			s.refuse(table, "take it out of the plan", "the plan declares the loose key from %s, but no such foreign key is cut", loose.From)
-		case !strings.Contains(column, ",") && t.Column(column) == nil:
+		case slices.ContainsFunc(columns, func(name string) bool { return t.Column(name) == nil }):
 			s.refuse(table, "name a column of the table", "the plan declares a loose key from %s, which is no column", loose.From)
 		default: // a reference that the database was never told of
 			s.Cut = append(s.Cut, CutKey{From: loose.From, To: loose.To, Declared: loose.OnDelete})
-			parent, parents, _ := strings.Cut(loose.To, ".")
+			parent, parents, _ := schema.ParseReference(loose.To)
 			s.loose = append(s.loose, dialect.LooseKey{OnDelete: loose.OnDelete, ForeignKey: schema.ForeignKey{
-				Table: table, Columns: strings.Split(column, ","), Parent: parent, Parents: strings.Split(parents, ","),
+				Table: table, Columns: columns, Parent: parent, Parents: parents,
 			}})
 		}
 	}

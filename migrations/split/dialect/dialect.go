@@ -102,6 +102,8 @@ type Move struct {
 	Holder string // of the claim: command, process, machine and since when
 	Shapes []*schema.Shape
 	Loose  []LooseKey // keys that the split cuts
+	// Inner are the keys between tables of the split, as the source declares them.
+	Inner []schema.ForeignKey
 }
 
 // A LooseKey is a foreign key that the split cuts and that the plan names.

@@ -2,7 +2,9 @@ package dialect
 
 import (
 	"context"
+	"strings"
 
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
 	"github.com/stranglerfig/toolkit/migrations/split/value"
 )
 
@@ -15,6 +17,27 @@ import (
 //     logs which rows are gone that its tables referred to.
 //   - The target deletes the rows that referred to them, or sets the reference to NULL, as
 //     an application would: the change is logged and comes back to the source.
+
+// Below lists the keys inside of the split by which the database itself changes rows that
+// refer to deleted ones of a table.
+func (m Move) Below(table string) []schema.ForeignKey {
+	var keys []schema.ForeignKey
+	for _, fk := range m.Inner {
+		if strings.EqualFold(fk.Parent, table) && m.Shape(fk.Table) != nil && (fk.OnDelete == Cascades || fk.OnDelete == SetsNull) {
+			keys = append(keys, fk)
+		}
+	}
+	return keys
+}
+
+// What a foreign key may say of rows that refer to a deleted one.
+const (
+	Cascades = "CASCADE"
+	SetsNull = "SET NULL"
+)
+
+// DeepestCascade is how far down Below is followed: a table may refer to itself.
+const DeepestCascade = 8
 
 // A LooseLog is a part of what the source has logged about rows that are gone.
 type LooseLog struct {
@@ -38,7 +61,8 @@ type LooseSnapshot interface {
 type LooseTx interface {
 	// Cascade deletes the rows that refer to the entry's row, or sets their reference to
 	// NULL. If that row is there it only logs their keys, so that they are brought over
-	// again: the source's own cascade may have deleted them there.
+	// again: the source's own cascade may have deleted them there. The same goes for rows
+	// further down, see Move.Below: they are logged in any case.
 	Cascade(ctx context.Context, e LooseEntry) error
 	PruneLoose(ctx context.Context, l LooseLog) error
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/stranglerfig/toolkit/internal/yamldoc"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
 )
 
 // A checker walks the tree, fills a Plan and collects what is wrong.
@@ -84,6 +85,9 @@ func (c *checker) version(n *yamldoc.Node) {
 }
 
 var splitName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}$`)
+
+// IsName reports whether a split may be called name.
+func IsName(name string) bool { return splitName.MatchString(name) }
 
 func (c *checker) splitName(n *yamldoc.Node) string {
 	name := c.text(n, "split")
@@ -192,14 +196,17 @@ func (c *checker) looseKeys(n *yamldoc.Node) []LooseKey {
 	return keys
 }
 
-var reference = regexp.MustCompile(`^[^.,\s]+\.[^.,\s]+(,[^.,\s]+)*$`)
-
 func (c *checker) reference(n *yamldoc.Node, what string) string {
-	text := strings.ReplaceAll(c.text(n, what), ", ", ",")
-	if text != "" && !reference.MatchString(text) {
-		c.add(n.Pos, "e.g. reviews.product_id", "%s: %q is not table.column", what, text)
+	text := c.text(n, what)
+	if text == "" {
+		return ""
 	}
-	return text
+	table, columns, ok := schema.ParseReference(text)
+	if !ok {
+		c.add(n.Pos, `e.g. reviews.product_id; names with spaces or signs in double quotes: '"my table".id'`, "%s: %q is not table.column", what, text)
+		return text
+	}
+	return schema.Reference(table, columns)
 }
 
 func (c *checker) routes(n *yamldoc.Node) Routes {

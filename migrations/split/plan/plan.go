@@ -68,7 +68,7 @@ type Table struct {
 
 // A LooseKey is a foreign key that the split cuts.
 type LooseKey struct {
-	From     string // table.column, more columns joined by commas
+	From     string // as schema.Reference writes it
 	To       string
 	OnDelete string
 	Line     int

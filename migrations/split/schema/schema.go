@@ -5,7 +5,6 @@ package schema
 
 import (
 	"slices"
-	"strings"
 )
 
 // A Table is one table as its database describes it. It is not changed after it was
@@ -79,12 +78,11 @@ type ForeignKey struct {
 	OnUpdate string
 }
 
-// From names the referring column as a plan does: table.column, columns joined by
-// commas.
-func (f ForeignKey) From() string { return f.Table + "." + strings.Join(f.Columns, ",") }
+// From names the referring column as a plan does; see Reference.
+func (f ForeignKey) From() string { return Reference(f.Table, f.Columns) }
 
 // To names the referred column as a plan does.
-func (f ForeignKey) To() string { return f.Parent + "." + strings.Join(f.Parents, ",") }
+func (f ForeignKey) To() string { return Reference(f.Parent, f.Parents) }
 
 // A Trigger is a trigger of the application.
 type Trigger struct {
@@ -141,6 +139,19 @@ func (c *Catalog) Cut() []ForeignKey {
 		}
 	}
 	return append(cut, c.Incoming...)
+}
+
+// Inner lists the foreign keys between the tables.
+func (c *Catalog) Inner() []ForeignKey {
+	var inner []ForeignKey
+	for _, t := range c.Tables {
+		for _, fk := range t.ForeignKeys {
+			if c.Table(fk.Parent) != nil {
+				inner = append(inner, fk)
+			}
+		}
+	}
+	return inner
 }
 
 // Column returns the column named name, or nil.

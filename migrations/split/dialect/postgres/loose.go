@@ -29,7 +29,20 @@ func (w *writer) Cascade(ctx context.Context, e dialect.LooseEntry) error {
 		same[i], nulls[i] = quote(c)+" = "+a.bind(e.Parent[i]), quote(c)+" = NULL"
 	}
 	where := strings.Join(same, " AND ")
+	first := make([]string, len(same))
+	for i := range same {
+		first[i] = "p0." + same[i]
+	}
+	below := func() error {
+		if e.Key.OnDelete != "delete" { // a row that only loses its reference stays for those that refer to it
+			return nil
+		}
+		return w.below(ctx, e.Key.Table, l.quoted()+" p0", strings.Join(first, " AND "), a, e.Gone, 1)
+	}
 	if !e.Gone {
+		if err := below(); err != nil {
+			return err
+		}
 		c := l.captured()
 		return w.run(ctx, s, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s",
 			c.log(), strings.Join(c.logColumns(""), ", "), l.list("", 0, l.keys), l.quoted(), where), a)
@@ -38,7 +51,50 @@ func (w *writer) Cascade(ctx context.Context, e dialect.LooseEntry) error {
 	if e.Key.OnDelete == "nullify" {
 		change = fmt.Sprintf("UPDATE %s SET %s WHERE %s", l.quoted(), strings.Join(nulls, ", "), where)
 	}
-	return w.asApplication(ctx, func() error { return w.run(ctx, s, change, a) })
+	return w.asApplication(ctx, func() error {
+		if err := below(); err != nil {
+			return err
+		}
+		return w.run(ctx, s, change, a)
+	})
+}
+
+// below does for the rows that refer to others what the source's own cascade does: it
+// deletes them or sets their reference to NULL, the deepest first; or it only logs them, if
+// the first of those others is not gone. Those others are the rows of from for which where
+// is true.
+func (w *writer) below(ctx context.Context, table, from, where string, a args, gone bool, depth int) error {
+	for _, fk := range w.m.Below(table) {
+		s := w.m.Shape(fk.Table)
+		l, err := w.layout(ctx, s)
+		if err != nil {
+			return err
+		}
+		child, parent := fmt.Sprintf("p%d", depth), fmt.Sprintf("p%d", depth-1)
+		on, nulls := make([]string, len(fk.Columns)), make([]string, len(fk.Columns))
+		for i, c := range fk.Columns {
+			on[i], nulls[i] = child+"."+quote(c)+" = "+parent+"."+quote(fk.Parents[i]), quote(c)+" = NULL"
+		}
+		joined := from + " JOIN " + l.quoted() + " " + child + " ON " + strings.Join(on, " AND ")
+		if fk.OnDelete == dialect.Cascades && depth < dialect.DeepestCascade {
+			if err := w.below(ctx, fk.Table, joined, where, a, gone, depth+1); err != nil {
+				return err
+			}
+		}
+		keys := fmt.Sprintf("SELECT %s FROM %s WHERE %s", l.list(child+".", 0, l.keys), joined, where)
+		these := fmt.Sprintf(" WHERE (%s) IN (%s)", l.list("", 0, l.keys), keys)
+		statement := "DELETE FROM " + l.quoted() + these
+		switch c := l.captured(); {
+		case !gone:
+			statement = fmt.Sprintf("INSERT INTO %s (%s) %s", c.log(), strings.Join(c.logColumns(""), ", "), keys)
+		case fk.OnDelete == dialect.SetsNull:
+			statement = "UPDATE " + l.quoted() + " SET " + strings.Join(nulls, ", ") + these
+		}
+		if err := w.run(ctx, s, statement, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // asApplication lets triggers and foreign keys answer for a while.

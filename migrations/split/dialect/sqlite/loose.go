@@ -79,7 +79,7 @@ func makeLoose(m dialect.Move) string {
 
 // gone is true of a row of the table whose reference leads nowhere: then it is the
 // database's own cascade that changes it.
-func gone(k dialect.LooseKey) string {
+func gone(k schema.ForeignKey) string {
 	var set, on []string
 	for i, c := range k.Columns {
 		set = append(set, "OLD."+quote(c)+" IS NOT NULL")
@@ -88,27 +88,54 @@ func gone(k dialect.LooseKey) string {
 	return "(" + strings.Join(set, " AND ") + " AND NOT EXISTS (SELECT 1 FROM " + quote(k.Parent) + " WHERE " + strings.Join(on, " AND ") + "))"
 }
 
-// cascades is true when a change of the table is a cascade that the guard lets pass.
+// cascades is true when a change of the table is a cascade that the guard lets pass: one
+// from outside of the split, or one further down, for a row of the split can only be gone
+// because a cascade passed the guard of its own table.
 func cascades(m dialect.Move, s *schema.Shape, event string) string {
-	var parts []string
+	if m.Role != dialect.Source {
+		return ""
+	}
+	var deletes, nullifies []schema.ForeignKey
 	for _, k := range carried(m, s.Table.Name) {
+		if k.OnDelete == "delete" {
+			deletes = append(deletes, k.ForeignKey)
+		} else {
+			nullifies = append(nullifies, k.ForeignKey)
+		}
+	}
+	for _, fk := range m.Inner {
 		switch {
-		case m.Role != dialect.Source:
-		case event == "DELETE" && k.OnDelete == "delete":
-			parts = append(parts, gone(k))
-		case event == "UPDATE" && k.OnDelete == "nullify":
-			nulls := columns(k.Columns, " AND ", func(c string) string { return "NEW." + c + " IS NULL" })
-			var rest []string
-			for _, c := range s.Table.Columns {
-				if !slices.Contains(k.Columns, c.Name) && !c.Computed() {
-					rest = append(rest, c.Name)
-				}
-			}
-			same := columns(rest, "", func(c string) string { return " AND NEW." + c + " IS OLD." + c })
-			parts = append(parts, "("+gone(k)+" AND "+nulls+same+")")
+		case fk.Table != s.Table.Name:
+		case fk.OnDelete == dialect.Cascades:
+			deletes = append(deletes, fk)
+		case fk.OnDelete == dialect.SetsNull:
+			nullifies = append(nullifies, fk)
+		}
+	}
+	var parts []string
+	switch event {
+	case "DELETE":
+		for _, fk := range deletes {
+			parts = append(parts, gone(fk))
+		}
+	case "UPDATE":
+		for _, fk := range nullifies {
+			parts = append(parts, "("+gone(fk)+" AND "+onlyNullified(fk, s)+")")
 		}
 	}
 	return strings.Join(parts, " OR ")
+}
+
+// onlyNullified is true of an update that sets a reference to NULL and changes nothing else.
+func onlyNullified(fk schema.ForeignKey, s *schema.Shape) string {
+	nulls := columns(fk.Columns, " AND ", func(c string) string { return "NEW." + c + " IS NULL" })
+	var rest []string
+	for _, c := range s.Table.Columns {
+		if !slices.Contains(fk.Columns, c.Name) && !c.Computed() {
+			rest = append(rest, c.Name)
+		}
+	}
+	return nulls + columns(rest, "", func(c string) string { return " AND NEW." + c + " IS OLD." + c })
 }
 
 // Loose reads which rows are gone.
@@ -179,8 +206,49 @@ func (t *Tx) Cascade(ctx context.Context, e dialect.LooseEntry) error {
 	case e.Key.OnDelete == "nullify":
 		statement = `UPDATE ` + table + ` SET ` + columns(e.Key.Columns, ", ", func(c string) string { return c + " = NULL" }) + ` WHERE ` + where
 	}
-	_, err := t.tx.ExecContext(ctx, statement, arguments(e.Parent)...)
+	first := columns(e.Key.Columns, " AND ", func(c string) string { return "p0." + c + " = ?" })
+	var err error
+	if e.Key.OnDelete == "delete" { // a row that only loses its reference stays for those that refer to it
+		err = t.below(ctx, e.Key.Table, table+" AS p0", first, arguments(e.Parent), e.Gone, 1)
+	}
+	if err == nil {
+		_, err = t.tx.ExecContext(ctx, statement, arguments(e.Parent)...)
+	}
 	return t.db.explain(err, "table "+e.Key.Table+": carry over that a row of "+e.Key.Parent+" is gone")
+}
+
+// below does for the rows that refer to others what the source's own cascade does: it
+// deletes them or sets their reference to NULL, the deepest first; or it only logs them, if
+// the first of those others is not gone. Those others are the rows of from for which where
+// is true.
+func (t *Tx) below(ctx context.Context, table, from, where string, args []any, gone bool, depth int) error {
+	for _, fk := range t.move.Below(table) {
+		s := t.move.Shape(fk.Table)
+		child, parent := fmt.Sprintf("p%d", depth), fmt.Sprintf("p%d", depth-1)
+		var on []string
+		for i, c := range fk.Columns {
+			on = append(on, child+"."+quote(c)+" = "+parent+"."+quote(fk.Parents[i]))
+		}
+		joined := from + " JOIN " + quote(fk.Table) + " AS " + child + " ON " + strings.Join(on, " AND ")
+		if fk.OnDelete == dialect.Cascades && depth < dialect.DeepestCascade {
+			if err := t.below(ctx, fk.Table, joined, where, args, gone, depth+1); err != nil {
+				return err
+			}
+		}
+		keys := quoteAll(child+".", s.Key()) + " FROM " + joined + " WHERE " + where
+		these := " WHERE (" + quoteAll("", s.Key()) + ") IN (SELECT " + keys + ")"
+		statement := "DELETE FROM " + quote(fk.Table) + these
+		switch {
+		case !gone:
+			statement = "INSERT INTO " + quote(logTable(t.move.Split)) + "(tbl, " + quoteAll("", logColumns(s.Keys)) + ") SELECT " + text(s.Table.Name) + ", " + keys
+		case fk.OnDelete == dialect.SetsNull:
+			statement = "UPDATE " + quote(fk.Table) + " SET " + columns(fk.Columns, ", ", func(c string) string { return c + " = NULL" }) + these
+		}
+		if _, err := t.tx.ExecContext(ctx, statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PruneLoose deletes what has been carried over.
