@@ -49,7 +49,7 @@ func Command(o Options) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&t.plan, "plan", "", "plan file, or name of a plan; the same as the argument")
 	cmd.PersistentFlags().StringVar(&t.plans, "plans", "migrations/plans", "folder in which plans are looked up by name")
-	cmd.AddCommand(t.planCommand(), t.runCommand(), t.statusCommand(), t.verifyCommand(), t.abortCommand())
+	cmd.AddCommand(t.initCommand(), t.planCommand(), t.runCommand(), t.statusCommand(), t.verifyCommand(), t.abortCommand())
 	cmd.AddCommand(t.cutoverCommand(), t.rollbackCommand(), t.completeCommand())
 	cmd.AddCommand(t.pauseCommand(), t.resumeCommand(), t.throttleCommand())
 	return cmd
