@@ -13,7 +13,11 @@ func (w *walk) leaf(a, b value) {
 		w.bind(a, b)
 		return
 	case learning:
-		w.learn(!equal(a, b) && !w.bound(a, b), func(v *variation) { v.see(shapeOf(a)); v.see(shapeOf(b)) })
+		bound := !equal(a, b) && w.bound(a, b)
+		w.learn(!equal(a, b) && !bound, func(v *variation) { v.see(shapeOf(a)); v.see(shapeOf(b)) })
+		if bound {
+			w.noise.renames(w.place())
+		}
 		return
 	}
 	var identifies bool
@@ -80,10 +84,28 @@ func (w *walk) identity(a, b value) (v verdict, identifies bool) {
 		}
 	}
 	ns, ok := w.namespaceOf(a)
+	if w.generated(a, b) {
+		ns, ok = "", true
+	}
 	if !ok {
 		return unknown, false
 	}
 	return w.ids.check(ns, a.text, b.text), true
+}
+
+// generated reports whether two texts are identifiers by their looks, or by what BEFORE
+// was seen to have at their place, and no rule says what they are.
+func (w *walk) generated(a, b value) bool {
+	switch {
+	case a.kind != stringValue || b.kind != stringValue || w.rule(w.d.idRules) != nil:
+		return false
+	case opaques(a.text, b.text):
+		return true
+	case a.text == b.text || !sameBuild(a.text, b.text):
+		return false
+	}
+	known, _ := w.noise.at(w.place())
+	return known.renamed
 }
 
 // bind is pass 1 for one leaf.
@@ -92,10 +114,11 @@ func (w *walk) bind(a, b value) {
 		return
 	}
 	ns, ok := w.namespaceOf(a)
-	if !ok {
-		return
-	}
-	if other, ok := w.namespaceOf(b); !ok || other != ns {
+	other, okOther := w.namespaceOf(b)
+	switch {
+	case w.generated(a, b):
+		ns = ""
+	case !ok || !okOther || other != ns:
 		return
 	}
 	minted := w.pair.Before.writes()

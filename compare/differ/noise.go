@@ -31,6 +31,7 @@ type place struct {
 type variation struct {
 	samples, varied int
 	shapes          []shape // the shapes seen, when the value varied
+	renamed         bool    // each run has names of its own for the same things
 	optional        bool    // absent on one side
 	unordered       bool    // the same elements in another order
 	elastic         bool    // a list that grows and shrinks
@@ -120,6 +121,15 @@ func (n *Noise) sample(p place, varied bool, change func(*variation)) {
 	if varied {
 		v.varied++
 		change(v)
+	}
+}
+
+// renames notes that BEFORE's runs give the same things different names at a place.
+func (n *Noise) renames(p place) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if v, ok := n.classes[p]; ok {
+		v.renamed = true
 	}
 }
 

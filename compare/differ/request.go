@@ -58,11 +58,12 @@ func (w *walk) requestAdded(y string) {
 }
 
 func (w *walk) requestValue(namespace, x, y string) {
-	if isOpaque(x) {
+	generated := isOpaque(x) || opaques(x, y)
+	if generated {
 		namespace = ""
 	}
 	a, b := textValue(x), textValue(y)
-	identifies := isOpaque(x) || namespace != "" && isDigits(x)
+	identifies := generated || namespace != "" && isDigits(x)
 	v := unknown
 	if identifies {
 		v = w.ids.check(namespace, x, y)
@@ -118,7 +119,7 @@ func (w *walk) bindPath(before, after string, minted bool) {
 
 func (w *walk) bindText(namespace, x, y string, minted bool) {
 	switch {
-	case isOpaque(x) && isOpaque(y):
+	case opaques(x, y):
 		w.ids.observe("", x, y, minted || x != y)
 	case namespace != "" && isDigits(x) && isDigits(y):
 		w.ids.observe(namespace, x, y, minted)
@@ -187,11 +188,12 @@ func (w *walk) sameLink(before, after string) bool {
 	for i := range x.segments {
 		a, b := x.segments[i], y.segments[i]
 		ns := segmentNamespace(x.segments, i)
-		if isOpaque(a) {
+		generated := isOpaque(a) || opaques(a, b)
+		if generated {
 			ns = ""
 		}
 		v := unknown
-		if isOpaque(a) || ns != "" && isDigits(a) {
+		if generated || ns != "" && isDigits(a) {
 			v = w.ids.check(ns, a, b)
 		}
 		if v == violated || v == unknown && !w.sameText(a, b, nil) {

@@ -148,9 +148,71 @@ func instant(v value) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+const leastOpaque = 12
+
 // isOpaque reports whether s looks generated: nobody chose it, and no two things share it.
 func isOpaque(s string) bool {
-	return len(s) >= 12 && (isUUID(s) || isULID(s) || isHex(s) || isJWT(s) || isToken(s) || isHidden(s))
+	return len(s) >= leastOpaque && (isUUID(s) || isULID(s) || isHex(s) || isJWT(s) || isToken(s) || isHidden(s))
+}
+
+// opaques reports whether both texts look generated, or one does and vouches for the
+// other: by chance a generator also makes tokens that mix letters and digits too little
+// to be told from words, but of the same length and with the same marks in between.
+func opaques(x, y string) bool {
+	a, b := isOpaque(x), isOpaque(y)
+	return a && b || a && alike(x, y) || b && alike(y, x)
+}
+
+// alike reports whether word is built as token is, of the same kinds of characters.
+func alike(token, word string) bool {
+	if !sameBuild(token, word) {
+		return false
+	}
+	var has, needs [kinds]bool
+	for i := range len(token) {
+		has[kindOf(token[i])], needs[kindOf(word[i])] = true, true
+	}
+	for k := range needs {
+		if needs[k] && !has[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// sameBuild reports whether two words are long enough to be generated, equally long, and
+// have the same marks at the same places.
+func sameBuild(x, y string) bool {
+	if len(x) != len(y) || len(x) < leastOpaque || !tokenBytes(x) || !tokenBytes(y) {
+		return false
+	}
+	for i := range len(x) {
+		if (kindOf(x[i]) == mark || kindOf(y[i]) == mark) && x[i] != y[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Kinds of characters.
+const (
+	mark = iota
+	number
+	lowerCase
+	upperCase
+	kinds
+)
+
+func kindOf(c byte) int {
+	switch {
+	case digit(c):
+		return number
+	case 'a' <= c && c <= 'z':
+		return lowerCase
+	case 'A' <= c && c <= 'Z':
+		return upperCase
+	}
+	return mark
 }
 
 // isHidden reports whether s is what a Redactor put in place of a secret.
@@ -224,7 +286,7 @@ func isJWT(s string) bool {
 // isToken reports whether s is one word of at least 12 letters and digits that mixes
 // them as only a generator does.
 func isToken(s string) bool {
-	if len(s) < 12 || !tokenBytes(s) {
+	if len(s) < leastOpaque || !tokenBytes(s) {
 		return false
 	}
 	digits, changes := 0, 0
