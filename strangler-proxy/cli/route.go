@@ -90,7 +90,7 @@ func (t *tool) routeList() *cobra.Command {
 			for _, r := range cfg.Routes {
 				views = append(views, viewOf(cfg, r))
 				rows = append(rows, []string{r.Name, r.Match.String(), dash(r.Service), r.Stage.String(), dash(r.Group)})
-				if r.Stage == route.Monolith && len(next) == 0 {
+				if r.Stage < route.Live && len(next) == 0 {
 					next = t.nextMove(cfg, &r)
 				}
 			}
