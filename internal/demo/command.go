@@ -98,6 +98,13 @@ func stopCommand(opts *Options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			others, err := StopOthers(cmd.Context(), opts.Dir)
+			for _, o := range others {
+				fmt.Fprintln(cmd.OutOrStdout(), o)
+			}
+			if err != nil {
+				return err
+			}
 			if !ran {
 				fmt.Fprintf(cmd.OutOrStdout(), "no demo is running in %s\n", opts.Dir)
 				return nil

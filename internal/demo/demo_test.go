@@ -202,7 +202,26 @@ func TestDemoFromStartToStopAndAgain(t *testing.T) {
 		t.Fatal(err, res)
 	}
 	res.Body.Close()
-	r.must("demo", "stop", "--dir", r.dir)
+	// Whatever else runs for the demo stops with it, what has only its id there does not.
+	foreign := exec.Command("sleep", "60")
+	if err := foreign.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Wait()
+	defer foreign.Process.Kill()
+	writeFile(t, filepath.Join(r.dir, "foreign.pid"), strconv.Itoa(foreign.Process.Pid))
+	mine := exec.Command(filepath.Join(bin, "monolith"), "serve", "--addr", "127.0.0.1:0", "--db", filepath.Join(r.dir, "mine.db"), "--notifications", filepath.Join(r.dir, "mine.jsonl"))
+	if err := mine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mine.Wait() }()
+	writeFile(t, filepath.Join(r.dir, "mine.pid"), strconv.Itoa(mine.Process.Pid))
+	out = r.must("demo", "stop", "--dir", r.dir)
+	<-ended
+	if !strings.Contains(out, "stopped mine, too") || !strings.Contains(out, "left foreign alone") || foreign.Process.Signal(syscall.Signal(0)) != nil {
+		t.Errorf("what others started: %s", out)
+	}
 	if code, out, _ := r.run("demo", "status", "--dir", r.dir); code != 1 || !strings.Contains(out, "no demo is running") {
 		t.Errorf("status after stop: exit %d: %s", code, out)
 	}
