@@ -113,7 +113,7 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	cfg, hash := opts.Config, ""
 	if opts.ConfigPath != "" {
 		var err error
-		if cfg, hash, err = load(opts.ConfigPath, opts.LookupEnv); err != nil {
+		if cfg, hash, err = p.splitting.firstLoad(); err != nil {
 			return nil, &program.Error{Code: program.Usage, Err: err}
 		}
 	}
@@ -149,6 +149,7 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.scribe = newScribe(opts, cfg)
 	p.metrics.registry.MustRegister(p.panicGauge())
 	p.use(cfg, certificates)
+	p.splitting.warn(nil, cfg)
 	if opts.ConfigPath != "" {
 		p.automation = newAutomation(p)
 		p.metrics.registry.MustRegister(p.automation)
@@ -211,7 +212,7 @@ func (p *Proxy) Reload() error {
 	if p.opts.ConfigPath == "" {
 		return errors.New("the proxy runs without a configuration file")
 	}
-	cfg, hash, err := load(p.opts.ConfigPath, p.opts.LookupEnv)
+	cfg, hash, err := load(p.opts.ConfigPath, p.opts.LookupEnv, p.splitting.believed)
 	if err == nil {
 		err = cfg.CheckLoops(p.Addr().String(), p.AdminAddr().String())
 	}
@@ -251,6 +252,7 @@ func (p *Proxy) Reload() error {
 		s := p.use(cfg, certificates)
 		p.scribe.notice()
 		p.opts.Log.Info("configuration taken over", "path", p.opts.ConfigPath, "version", s.version, "hash", hash, "changes", changes(before.config, cfg))
+		p.splitting.warn(before.config, cfg)
 		if needs := p.needsRestart(cfg); len(needs) > 0 {
 			p.opts.Log.Warn("a part of the configuration takes effect at the next start", "keys", needs)
 		}

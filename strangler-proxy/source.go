@@ -17,7 +17,8 @@ import (
 )
 
 // load reads and checks the configuration file as it is now.
-func load(path string, lookup func(string) (string, bool)) (cfg *config.Config, hash string, err error) {
+// Of a split that nobody has told it of it believes what believed says.
+func load(path string, lookup func(string) (string, bool), believed map[string]bool) (cfg *config.Config, hash string, err error) {
 	source, err := yamldoc.ReadFile(path)
 	if err != nil {
 		return nil, "", err
@@ -26,7 +27,11 @@ func load(path string, lookup func(string) (string, bool)) (cfg *config.Config, 
 	if err != nil {
 		return nil, config.HashOf(source), err
 	}
-	cfg, _, err = config.Parse(path, source, config.Options{LookupEnv: lookup, Owned: owners.Owned})
+	owned := func(split string) bool {
+		_, told := owners[split]
+		return owners.Owned(split) || !told && believed[split]
+	}
+	cfg, _, err = config.Parse(path, source, config.Options{LookupEnv: lookup, Owned: owned})
 	return cfg, config.HashOf(source), err
 }
 

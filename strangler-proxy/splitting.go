@@ -28,6 +28,9 @@ type splitting struct {
 	opts  Options
 	file  *steer.File // nil without one
 	holds *hold.Keeper
+	// believed are splits whose routes were live already when the proxy started and of
+	// which nobody has told it. It is not changed after that.
+	believed map[string]bool
 
 	turn    sync.Mutex // one flip at a time
 	mu      sync.Mutex // guards what follows

@@ -40,7 +40,7 @@ func (p *Proxy) Status() admin.Status {
 	for i, r := range s.config.Routes {
 		st.Routes = append(st.Routes, admin.Route{
 			Name: r.Name, Match: r.Match.String(), To: r.Service, Stage: r.Stage.String(),
-			Counters: counters(s.routes[i].counters), Copies: p.copiesOf(r.Name),
+			Counters: counters(s.routes[i].counters), Copies: p.copiesOf(r.Name), Held: s.config.Held(&r),
 		})
 	}
 	traffic(s, &st)

@@ -35,6 +35,7 @@ type Split struct {
 // A SplitReport is what the coordinator of a split says about it.
 type SplitReport struct {
 	Phase   string    `json:"phase"`
+	Percent float64   `json:"percent,omitempty"` // of the copy
 	LagMS   float64   `json:"lag_ms"`
 	Pending int64     `json:"pending_changes"` // not yet applied
 	Rows    int64     `json:"rows"`            // copied

@@ -87,6 +87,8 @@ type Route struct {
 	Stage string `json:"stage"`
 	Counters
 	Copies *shadow.Stats `json:"copies,omitempty"` // of a route with a service
+	// Held says what of it the owner of its tables answers, whatever the stage says; empty: nothing.
+	Held string `json:"held,omitempty"`
 
 	Traffic    Traffic         `json:"traffic"`
 	Automation *promote.Status `json:"automation,omitempty"` // of a route that moves by itself, or of its group

@@ -18,6 +18,15 @@ func printHolds(out io.Writer, holds []hold.Status) {
 	}
 }
 
+// printHeld says which routes lead elsewhere than their stages say.
+func printHeld(out io.Writer, routes []admin.Route) {
+	for _, r := range routes {
+		if r.Held != "" {
+			fmt.Fprintf(out, "kept      %s: %s\n", r.Name, r.Held)
+		}
+	}
+}
+
 // printSplits says who owns the tables of each split, and how far it is.
 func printSplits(out io.Writer, all []admin.Split) {
 	for _, s := range all {
@@ -31,7 +40,7 @@ func printSplits(out io.Writer, all []admin.Split) {
 		if r := s.Report; r != nil {
 			fmt.Fprintf(out, "; %s, %.0f ms behind, %s pending", printable(r.Phase), r.LagMS, counted(uint64(max(0, r.Pending)), "change"))
 			if r.Of > 0 && r.Rows < r.Of {
-				fmt.Fprintf(out, ", %d of %d rows", r.Rows, r.Of)
+				fmt.Fprintf(out, ", %d of about %d rows (%.1f %%)", r.Rows, r.Of, r.Percent)
 			}
 			fmt.Fprintf(out, ", as of %s", r.At.Format(time.TimeOnly))
 		}

@@ -224,6 +224,7 @@ func printStatus(out io.Writer, st admin.Status) error {
 	}
 	printSplits(out, st.Splits)
 	printHolds(out, st.Holds)
+	printHeld(out, st.Routes)
 	fmt.Fprintln(out)
 	rows := [][]string{}
 	for _, r := range st.Routes {

@@ -242,7 +242,8 @@ func (t *tool) routePanic() *cobra.Command {
 		Short: "Send every route to the monolith",
 		Long: "Send every route to the monolith at once, whatever its stage, the client's cookie or a forced side;\n" +
 			"automation rests. Only routes at stage done stay on their service: the monolith may not know\n" +
-			"any more how to answer them.\n\n" +
+			"any more how to answer them. So does what needs the tables that a split has given to a service:\n" +
+			"the monolith's are closed.\n\n" +
 			"It is one line at the top of the file (panic: \"why\") and leaves the stages alone, so --end\n" +
 			"brings everything back. Writing that line by hand does the same.",
 		Example: "  strangler route panic --reason 'orders are lost'\n  strangler route panic --end --reason 'found it'",
@@ -286,6 +287,11 @@ func (t *tool) printPanic(cmd *cobra.Command, dry string, r *steer.Result, end b
 	if !end {
 		for _, name := range done {
 			fmt.Fprintf(out, "%s stays on its service: it is at stage done, the monolith may not know any more how to answer it\n", name)
+		}
+		for i := range r.After.Routes {
+			if why := r.After.Held(&r.After.Routes[i]); why != "" {
+				fmt.Fprintf(out, "%s: %s\n", r.After.Routes[i].Name, why)
+			}
 		}
 	}
 }

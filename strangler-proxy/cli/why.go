@@ -51,6 +51,10 @@ func whyStage(d route.Decision, key *clientKey) string {
 		return "it may change data that the monolith owns"
 	case route.WritesMoved:
 		return "it may change data that the service owns"
+	case route.TablesStay:
+		return "the monolith owns the tables of its split"
+	case route.TablesMoved:
+		return "the service owns the tables of its split"
 	case route.ForcedByHeader:
 		return "forced by " + route.ForceHeader
 	case route.ForcedByCookie:

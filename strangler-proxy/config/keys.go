@@ -33,7 +33,7 @@ var (
 		{Name: "trusted_proxies", Type: "list of texts", Default: "nobody", Doc: "Addresses and prefixes, such as `10.0.0.0/8`, of proxies in front of this one. From them, and from nobody else, `X-Forwarded-For`, `-Host` and `-Proto` are believed and passed on; `Forwarded` is read where there is no `X-Forwarded-For`."},
 		{Name: "admin", Type: "mapping", Doc: "The admin listener, see below."},
 		{Name: "marks", Type: "boolean or auto", Default: "auto", Doc: "Whether answers tell who gave them, by the headers `X-Strangler-…`: `true` to everybody, `false` to nobody, `auto` to those who show an admin token or, if the admin address asks for none, to those on this machine. See [Headers](#headers)."},
-		{Name: "panic", Type: "text or boolean", Doc: "Why every route is on the monolith for now, whatever its stage; only those at `done` stay. `strangler route panic --reason WHY` writes the line, `--end` takes it out. Variables are not replaced in it."},
+		{Name: "panic", Type: "text or boolean", Doc: "Why every route is on the monolith for now, whatever its stage; only those at `done` stay, and those whose tables a split has moved. `strangler route panic --reason WHY` writes the line, `--end` takes it out. Variables are not replaced in it."},
 		{Name: "monolith", Type: "url or mapping", Required: true, Doc: "Who answers whatever no route has taken over."},
 		{Name: "services", Type: "mapping of url or mapping", Doc: "The extracted services by name. `monolith` and `proxy` are not free as names."},
 		{Name: "defaults", Type: "mapping", Doc: "What holds for every route that says nothing else."},

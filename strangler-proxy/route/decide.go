@@ -122,6 +122,8 @@ const (
 	NoKey          Reason = "no-key"        // the client has no key, so the canary leaves it on the monolith
 	WritesStay     Reason = "writes-stay"   // the monolith owns the data that the request may change
 	WritesMoved    Reason = "writes-moved"  // the service owns it
+	TablesStay     Reason = "tables-stay"   // the stage leads to the service, but the monolith owns the tables of the split
+	TablesMoved    Reason = "tables-moved"  // a panic leads to the monolith, but the service owns the tables of the split
 	ForcedByHeader Reason = "forced-header" // a trusted client asked for the side
 	ForcedByCookie Reason = "forced-cookie"
 )
@@ -164,9 +166,16 @@ func Decide(t *Table, head Head) (Decision, error) {
 		return Decision{Route: r}, err
 	}
 	d := Decision{Route: r}
-	switch {
-	case r == nil:
+	if r == nil {
 		d.Reason = NoRoute
+		return d, nil
+	}
+	reads := Safe(head.Method)
+	side, why, held := r.held(reads, t.policy.Panic)
+	switch {
+	case held:
+		d.Side, d.Reason = side, why
+		d.Fallback = side == ToService && reads
 	case r.Stage == Done: // there may be no monolith left that knows the answer
 		d.Side, d.Reason = ToService, StageDone
 	case t.policy.Panic:

@@ -71,11 +71,11 @@ func TestDecideByStage(t *testing.T) {
 		stage                                      route.Stage
 		read, readOut, unsaid, none, splits, moved string
 	}{
-		{route.Monolith, "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays"},
-		{0, "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays"},
+		{route.Monolith, "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "S writes-moved"},
+		{0, "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "M stage-stays", "S writes-moved"},
 		{
 			route.Shadow, "M stage-stays copy>S", "M stage-stays copy>S",
-			"M stage-stays copy>S", "M stage-stays copy>S", "M stage-stays copy>S", "M stage-stays copy>S",
+			"M stage-stays copy>S", "M stage-stays copy>S", "M stage-stays copy>S", "S writes-moved",
 		},
 		{
 			route.Canary(50_00), "S canary +fallback", "M canary-rest copy>S",
@@ -91,19 +91,23 @@ func TestDecideByStage(t *testing.T) {
 		},
 		{
 			route.Live, "S stage-live copy>M +fallback", "S stage-live copy>M +fallback",
-			"S stage-live +fallback", "S stage-live +fallback", "S stage-live", "S stage-live",
+			"S stage-live +fallback", "S stage-live +fallback", "M tables-stay", "S stage-live",
 		},
-		{route.Done, "S stage-done", "S stage-done", "S stage-done", "S stage-done", "S stage-done", "S stage-done"},
+		{route.Done, "S stage-done", "S stage-done", "S stage-done", "S stage-done", "M tables-stay", "S stage-done"},
 	} {
 		writes := map[route.Data]string{route.DataUnsaid: row.unsaid, route.DataNone: row.none, route.DataSplit: row.splits, route.DataMoved: row.moved}
 		for data, write := range writes {
 			table := single(t, row.stage, func(r *route.Route, _ *route.Policy) { r.Data = data })
+			read, readOut := row.read, row.readOut
+			if data == route.DataSplit && row.stage >= route.Live { // somebody was quicker than the tables
+				read, readOut = "M tables-stay", "M tables-stay"
+			}
 			for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
-				if got := outcome(t, table, method, withCookie("_strangler_id="+keyIn)); got != row.read {
-					t.Errorf("%s %s, data %d: %s, want %s", row.stage, method, data, got, row.read)
+				if got := outcome(t, table, method, withCookie("_strangler_id="+keyIn)); got != read {
+					t.Errorf("%s %s, data %d: %s, want %s", row.stage, method, data, got, read)
 				}
-				if got := outcome(t, table, method, withCookie("_strangler_id="+keyOut)); got != row.readOut {
-					t.Errorf("%s %s, data %d, outside: %s, want %s", row.stage, method, data, got, row.readOut)
+				if got := outcome(t, table, method, withCookie("_strangler_id="+keyOut)); got != readOut {
+					t.Errorf("%s %s, data %d, outside: %s, want %s", row.stage, method, data, got, readOut)
 				}
 			}
 			for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE", "get"} {
@@ -280,25 +284,77 @@ func TestForce(t *testing.T) {
 	}
 }
 
-func TestPanicBeatsEverythingButDone(t *testing.T) {
+func TestPanicBeatsEverythingButDoneAndOwners(t *testing.T) {
 	t.Parallel()
 	h := route.Head{Header: http.Header{"X-Beta": {"yes"}, "X-Strangler-Force": {"service"}, "Cookie": {"_strangler_id=" + keyIn}}, Peer: netip.MustParseAddr("127.0.0.1")}
-	for _, stage := range []route.Stage{route.Monolith, route.Shadow, route.Canary(100_00), route.Live, route.Done} {
-		want := "M panic"
-		if stage == route.Done {
-			want = "S stage-done"
-		}
-		table := single(t, stage, func(r *route.Route, p *route.Policy) {
-			r.Data = route.DataMoved
-			r.Cohorts = []route.Cohort{{Header: route.Condition{Name: "X-Beta", Value: route.Any}}}
-			*p = route.Policy{Panic: true, Force: route.NewForce([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, "")}
-		})
-		for _, method := range []string{"GET", "POST"} {
-			if got := outcome(t, table, method, h); got != want {
-				t.Errorf("%s %s: %s, want %s", stage, method, got, want)
+	for _, c := range []struct {
+		stage             route.Stage
+		read, write       string // while nobody says who owns the data
+		movedTo, movedHas string // when the service owns the tables: reads, writes
+	}{
+		{route.Monolith, "M panic", "M panic", "M panic", "S writes-moved"},
+		{route.Shadow, "M panic", "M panic", "M panic", "S writes-moved"},
+		{route.Canary(100_00), "M panic", "M panic", "M panic", "S writes-moved"},
+		{route.Live, "M panic", "M panic", "S tables-moved +fallback", "S tables-moved"},
+		{route.Done, "S stage-done", "S stage-done", "S stage-done", "S stage-done"},
+	} {
+		for _, data := range []route.Data{route.DataUnsaid, route.DataNone, route.DataMoved} {
+			table := single(t, c.stage, func(r *route.Route, p *route.Policy) {
+				r.Data = data
+				r.Cohorts = []route.Cohort{{Header: route.Condition{Name: "X-Beta", Value: route.Any}}}
+				*p = route.Policy{Panic: true, Force: route.NewForce([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, "")}
+			})
+			want := map[string]string{"GET": c.read, "POST": c.write}
+			if data == route.DataMoved {
+				want = map[string]string{"GET": c.movedTo, "POST": c.movedHas}
+			}
+			for method, want := range want {
+				if got := outcome(t, table, method, h); got != want {
+					t.Errorf("%s %s, data %d: %s, want %s", c.stage, method, data, got, want)
+				}
 			}
 		}
 	}
+}
+
+// TestHeldSaysWhatDecideDoes asks for the sentence wherever the owner of the tables decides,
+// and nowhere else.
+func TestHeldSaysWhatDecideDoes(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"", "GET", "POST"} {
+		for _, data := range []route.Data{route.DataUnsaid, route.DataNone, route.DataSplit, route.DataMoved} {
+			for _, stage := range []route.Stage{route.Monolith, route.Shadow, route.Canary(50_00), route.Live, route.Done} {
+				for _, panicking := range []bool{false, true} {
+					of := &route.Route{Name: "r", Service: "S", Stage: stage, Data: data, Match: route.Template{Method: method}}
+					normal := *of
+					normal.Data = route.DataUnsaid // as if there were no split
+					differs := false
+					for _, m := range []string{"GET", "POST"} {
+						if method != "" && m != method || data == route.DataNone {
+							continue
+						}
+						differs = differs || sideOf(t, *of, m, panicking) != sideOf(t, normal, m, panicking)
+					}
+					if stage.IsCanary() && !panicking {
+						differs = false // that writes stay or go is what a canary is about
+					}
+					if said := of.Held("s", panicking); (said != "") != differs {
+						t.Errorf("%q %s, data %d, panic %v: said %q, but differs: %v", method, stage, data, panicking, said, differs)
+					}
+				}
+			}
+		}
+	}
+}
+
+func sideOf(t *testing.T, r route.Route, method string, panicking bool) route.Side {
+	t.Helper()
+	table := single(t, r.Stage, func(of *route.Route, p *route.Policy) { of.Data, p.Panic = r.Data, panicking })
+	d, err := route.Decide(table, route.Head{Method: method, Path: "/r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Side
 }
 
 // What holds whatever comes: one decision per request, made by the head alone, and
@@ -334,6 +390,9 @@ func TestDecideProperties(t *testing.T) {
 			r.Fatalf("%s, then %+v %v", what, again, err)
 		case d.Fallback && (d.Side == route.ToMonolith || stage == route.Done || write && data >= route.DataSplit):
 			r.Fatalf("fallback: %s", what)
+		case write && (data == route.DataMoved && d.Side != route.ToService || data == route.DataSplit && d.Side != route.ToMonolith):
+			r.Fatalf("a write to tables that are closed: %s", what)
+		case d.Reason == route.TablesStay || d.Reason == route.TablesMoved || d.Reason == route.WritesMoved: // whatever the stage says
 		case d.Side == route.ToMonolith && stage == route.Done, d.Side == route.ToService && (stage <= route.Monolith || panics && stage != route.Done):
 			r.Fatalf("against the stage: %s", what)
 		case write && d.Side == route.ToService && stage < route.Live && data != route.DataNone && data != route.DataMoved:
