@@ -105,7 +105,7 @@ func cascades(m dialect.Move, s *schema.Shape, event string) string {
 	}
 	for _, fk := range m.Inner {
 		switch {
-		case fk.Table != s.Table.Name:
+		case fk.Table != s.Table.Name || !reached(m, fk.Parent, nil):
 		case fk.OnDelete == dialect.Cascades:
 			deletes = append(deletes, fk)
 		case fk.OnDelete == dialect.SetsNull:
@@ -124,6 +124,21 @@ func cascades(m dialect.Move, s *schema.Shape, event string) string {
 		}
 	}
 	return strings.Join(parts, " OR ")
+}
+
+// reached reports whether a cascade from outside of the split can delete rows of a table.
+func reached(m dialect.Move, table string, seen []string) bool {
+	for _, k := range carried(m, "") {
+		if strings.EqualFold(k.Table, table) && k.OnDelete == "delete" {
+			return true
+		}
+	}
+	if slices.Contains(seen, table) {
+		return false
+	}
+	return slices.ContainsFunc(m.Inner, func(fk schema.ForeignKey) bool {
+		return strings.EqualFold(fk.Table, table) && fk.OnDelete == dialect.Cascades && reached(m, fk.Parent, append(seen, table))
+	})
 }
 
 // onlyNullified is true of an update that sets a reference to NULL and changes nothing else.
