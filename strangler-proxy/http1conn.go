@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
@@ -21,9 +22,11 @@ import (
 type http1Conn struct {
 	front *front
 	conn  net.Conn
-	outer net.Conn // to be closed; conn, or what counts it
+	raw   syscall.RawConn // of conn; nil where the socket cannot be used as such
+	outer net.Conn        // to be closed; conn, or what counts it
 	peer  forwarded.Peer
 
+	gone   func()        // to be called when the connection is closed
 	limits listen.Limits // of the present request
 
 	in      wire.Buffer // what the client has sent: the head, and what came with it
@@ -48,11 +51,13 @@ type http1Conn struct {
 	reading wire.Alarm // the client has to send
 	writing wire.Alarm // the client has to take
 	phase   atomic.Int32
-	parsing bool        // a head has begun
-	waiting bool        // … and is not complete
-	stopped atomic.Bool // the body of the request is not wanted any more
-	stalled atomic.Bool // the client was silent for too long
-	aborted atomic.Bool // nothing goes on
+	until   wire.Instant // when a connection without a request ends
+	rests   bool         // reading is set for the rest, and not for until
+	parsing bool         // a head has begun
+	waiting bool         // … and is not complete
+	stopped atomic.Bool  // the body of the request is not wanted any more
+	stalled atomic.Bool  // the client was silent for too long
+	aborted atomic.Bool  // nothing goes on
 
 	mu         sync.Mutex // guards what follows: two goroutines may tell the client to go on
 	mayGoOn    bool       // the client was told so, or never asked
@@ -77,6 +82,9 @@ func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
 		tcp, read := counted.Unwrap()
 		c.conn, conn = tcp, tcp
 		c.in.Filled(copy(c.in.Room(), read))
+	}
+	if raw, ok := wire.Raw(c.conn); ok {
+		c.raw = raw
 	}
 	c.call.Client, c.call.Exchange, c.call.Head = c, &c.x, &c.req
 	c.call.Drop = http1.FromRequest

@@ -11,18 +11,58 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
-// serve blocks until the connection is over, and closes it.
+// restAfter is how long a connection without a request keeps the stack that its requests
+// have grown. Then it waits on a new one: most connections are idle most of the time.
+const restAfter = time.Second
+
+// serve sees to the connection until it is over, and closes it. It returns before that
+// when another goroutine goes on.
 func (c *http1Conn) serve() {
-	defer c.close()
-	c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
-	if raw, ok := wire.Raw(c.conn); ok {
-		c.serveRaw(raw)
-	} else {
+	if c.raw == nil {
 		c.servePlain()
+	} else if c.serveRaw(c.raw) == resting {
+		go c.serve()
+		return
 	}
 	if c.lingers {
 		c.linger()
 	}
+	c.close()
+	c.gone()
+}
+
+// await sets the alarm for a connection that has no request.
+func (c *http1Conn) await() {
+	now := wire.Now()
+	c.until = now.Add(c.limits.IdleTimeout)
+	c.rests = c.raw != nil && c.limits.IdleTimeout > restAfter
+	if c.rests {
+		c.reading.Set(now.Add(restAfter))
+	} else {
+		c.reading.Set(c.until)
+	}
+}
+
+// restsNow reports whether a wait has ended because it is time to rest, and sets the
+// alarm for what is left of it.
+func (c *http1Conn) restsNow() bool {
+	if !c.rests || c.waiting || !c.quiet() || c.phase.Load() == phaseClosed || c.aborted.Load() {
+		return false
+	}
+	c.reading.Set(c.until)
+	return true
+}
+
+// quiet takes the alarm back. It reports whether it has rung: reads are allowed again.
+func (c *http1Conn) quiet() bool {
+	c.rests = false
+	if !c.reading.Clear() {
+		return false
+	}
+	c.reading.Await()
+	c.stalled.Store(false)
+	c.allowReads()
+	return true
 }
 
 func (c *http1Conn) servePlain() {
@@ -42,7 +82,7 @@ func (c *http1Conn) servePlain() {
 
 // serveRaw is serve at the socket. One callback is held as long as nothing but whole
 // requests comes, and is left for a request whose body has to be read on its own.
-func (c *http1Conn) serveRaw(raw syscall.RawConn) {
+func (c *http1Conn) serveRaw(raw syscall.RawConn) need {
 	state := needsMore
 	var failed error
 	callback := func(fd uintptr) bool {
@@ -51,20 +91,22 @@ func (c *http1Conn) serveRaw(raw syscall.RawConn) {
 	}
 	// What the door has read may be all that comes for now.
 	if c.in.Len() > 0 && c.step(false) == over {
-		return
+		return over
 	}
 	for {
 		err := raw.Read(callback)
 		switch {
+		case err != nil && c.restsNow():
+			return resting
 		case err != nil || failed != nil:
 			c.giveUp()
-			return
+			return over
 		case state == needsConn:
 			if c.step(false) == over {
-				return
+				return over
 			}
 		case state == over:
-			return
+			return over
 		}
 	}
 }
@@ -104,6 +146,7 @@ type need int
 const (
 	needsMore need = iota // bytes
 	needsConn             // the connection itself, to read a body from
+	resting               // nothing for now: another goroutine goes on
 	over                  // nothing any more
 )
 
@@ -127,16 +170,13 @@ func (c *http1Conn) step(raw bool) need {
 			return over
 		case !done:
 			if !c.waiting {
+				c.quiet() // it may just have been time to rest
 				c.reading.Set(wire.Now().Add(c.limits.HeaderTimeout))
 				c.waiting = true
 			}
 			return needsMore
 		}
-		if c.reading.Clear() {
-			c.reading.Await()
-			c.stalled.Store(false)
-			c.allowReads() // the head came at the last moment
-		}
+		c.quiet() // the head may have come at the last moment
 		if raw && !c.allHere() {
 			return needsConn
 		}
@@ -147,7 +187,7 @@ func (c *http1Conn) step(raw bool) need {
 		}
 		c.phase.Store(phaseIdle)
 	}
-	c.reading.Set(wire.Now().Add(c.limits.IdleTimeout))
+	c.await()
 	c.release()
 	return needsMore
 }

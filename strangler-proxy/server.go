@@ -23,17 +23,22 @@ type server struct {
 
 func newServer(f *front) *server { return &server{front: f, conns: map[*http1Conn]struct{}{}} }
 
-// serve blocks until conn is over, and closes it. It calls known once shutdown would
-// wait for conn.
-func (s *server) serve(conn net.Conn, known func()) {
+// serve sees to conn until it is over, closes it, and calls gone then. It calls known
+// once shutdown would wait for conn. It may return before: see http1Conn.serve.
+func (s *server) serve(conn net.Conn, known, gone func()) {
 	_, secure := conn.(*tls.Conn)
 	c := newHTTP1Conn(s.front, conn, forwarded.PeerOf(conn.RemoteAddr().String(), secure))
 	if !s.begin(c) {
 		conn.Close()
+		gone()
 		return
 	}
-	defer s.end(c)
+	c.gone = func() {
+		s.end(c)
+		gone()
+	}
 	known()
+	c.await()
 	c.serve()
 }
 

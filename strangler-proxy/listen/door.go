@@ -19,10 +19,11 @@ import (
 // Handlers take connections over. They are called on a goroutine of the connection's
 // own and have to close it.
 type Handlers struct {
-	// HTTP1 serves a connection to its end: a *net.TCPConn, a *tls.Conn after its
-	// handshake, or, if HTTP/2 without TLS is allowed, a *Conn. It calls known as soon as
-	// a graceful stop of the engine would take conn into account; Stop waits for that.
-	HTTP1 func(conn net.Conn, known func())
+	// HTTP1 serves a connection: a *net.TCPConn, a *tls.Conn after its handshake, or, if
+	// HTTP/2 without TLS is allowed, a *Conn. It calls known as soon as a graceful stop of
+	// the engine would take conn into account, which Stop waits for, or returns. It calls
+	// gone once conn is closed, which may be later than its return.
+	HTTP1 func(conn net.Conn, known, gone func())
 	// HTTP2 gets a *tls.Conn after its handshake, or a *Conn that begins with the preface
 	// of HTTP/2. When it returns, the engine knows of it, which may serve elsewhere.
 	// Without it, HTTP/2 is not offered.
@@ -136,8 +137,7 @@ func (d *Door) serve(tcp *net.TCPConn) {
 	s := d.settings.Load()
 	config := d.keeper.config(d.handlers.HTTP2 != nil)
 	if config == nil && (!s.H2C || d.handlers.HTTP2 == nil) {
-		defer d.gate.leave()
-		d.handlers.HTTP1(tcp, known)
+		d.handlers.HTTP1(tcp, known, d.gate.leave)
 		return
 	}
 	conn := newConn(tcp, d.gate.leave)
@@ -157,7 +157,7 @@ func (d *Door) serve(tcp *net.TCPConn) {
 		conn.patience = s.Limits.StallTimeout // HTTP/1 looks after each write by itself
 		d.handlers.HTTP2(speaks)
 	default:
-		d.handlers.HTTP1(speaks, known)
+		d.handlers.HTTP1(speaks, known, func() {}) // closing it says so
 	}
 }
 

@@ -148,7 +148,8 @@ func TestConnUnwrap(t *testing.T) {
 	none, _ := listen.LoadCertificates(nil)
 	s := plain()
 	s.H2C = true
-	d := listen.NewDoor(l.(*net.TCPListener), listen.Handlers{HTTP1: func(conn net.Conn, _ func()) {
+	d := listen.NewDoor(l.(*net.TCPListener), listen.Handlers{HTTP1: func(conn net.Conn, _, gone func()) {
+		defer gone()
 		defer conn.Close()
 		tcp, read := conn.(*listen.Conn).Unwrap()
 		rest, _ := io.ReadAll(tcp)

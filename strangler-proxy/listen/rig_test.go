@@ -96,7 +96,8 @@ func open(t testing.TB, s listen.Settings, handler http.HandlerFunc) *house {
 }
 
 // serveHTTP1 is an engine that serves one connection with net/http.
-func (h *house) serveHTTP1(conn net.Conn, known func()) {
+func (h *house) serveHTTP1(conn net.Conn, known, gone func()) {
+	defer gone()
 	known()
 	h.kinds <- fmt.Sprintf("%T", conn)
 	one := listen.NewQueue(conn.LocalAddr())

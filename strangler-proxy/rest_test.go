@@ -1,0 +1,68 @@
+package strangler_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
+)
+
+// A connection that waits for long is moved to a new goroutine. Whatever comes around that
+// moment is served as at any other.
+func TestConnectionsRest(t *testing.T) {
+	t.Parallel()
+	m := newRawLoop(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	r := start(t, oneRoute(m, m, "live"), func(o *strangler.Options) { o.AccessLog, o.IdleTimeout = false, 2500*time.Millisecond })
+	var all sync.WaitGroup
+	const conns = 60
+	for i := range conns {
+		all.Go(func() {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(r.url(""), "http://"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			in := bufio.NewReader(conn)
+			ask := func(parts ...string) {
+				for n, part := range parts {
+					if n > 0 { // from just before to just after the rest begins
+						time.Sleep(950*time.Millisecond + time.Duration(i)*100*time.Millisecond/conns)
+					}
+					if _, err := io.WriteString(conn, part); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				res, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Errorf("connection %d: %v", i, err)
+					return
+				}
+				if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK || string(body) != "ok" {
+					t.Errorf("connection %d: %s %q, %v", i, res.Status, body, err)
+				}
+			}
+			const head, end = "GET /s/x HTTP/1.1\r\nHost: h\r\n", "\r\n"
+			ask(head + end)
+			ask("", head+end)  // the request comes around the rest
+			ask("", head, end) // its head begins then
+			begun := time.Now()
+			if err := conn.SetReadDeadline(begun.Add(20 * time.Second)); err != nil {
+				t.Error(err)
+			}
+			_, err = in.ReadByte()
+			if idle := time.Since(begun); !errors.Is(err, io.EOF) || idle < 2*time.Second {
+				t.Errorf("connection %d was to be idle for 2.5 s: %v after %v", i, err, idle)
+			}
+		})
+	}
+	all.Wait()
+}
