@@ -32,7 +32,9 @@ type app struct {
 	dbs  [2]*sql.DB // the target may not be there yet
 	dir  string
 	side int
-	made string // schema of the source as the application made it
+
+	journal string // mode of the source
+	made    string // schema of the source as the application made it
 
 	mu      sync.Mutex
 	ledger  map[int]line
@@ -43,10 +45,10 @@ type app struct {
 	quiet   sync.Mutex // held while the app has to be still
 }
 
-func newApp(t *testing.T, dir string, seed uint64) *app {
+func newApp(t *testing.T, dir string, seed uint64, journal string) *app {
 	t.Helper()
-	a := &app{t: t, dir: dir, r: rand.New(rand.NewPCG(seed, 4)), ledger: map[int]line{}}
-	a.dbs[0] = openApp(t, filepath.Join(dir, "source.db"))
+	a := &app{t: t, dir: dir, journal: journal, r: rand.New(rand.NewPCG(seed, 4)), ledger: map[int]line{}}
+	a.dbs[0] = a.open("source")
 	if _, err := a.dbs[0].ExecContext(t.Context(), `CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE NOT NULL, v INT)`); err != nil {
 		t.Fatal(err)
 	}
@@ -60,22 +62,28 @@ func newApp(t *testing.T, dir string, seed uint64) *app {
 // fork is an application that goes on where this one is, on copies of its databases.
 func (a *app) fork(t *testing.T, dir string, seed uint64) *app {
 	t.Helper()
-	f := &app{t: t, dir: dir, side: a.side, made: a.made, r: rand.New(rand.NewPCG(seed, 4)), ledger: maps.Clone(a.ledger)}
-	f.dbs[0] = openApp(t, filepath.Join(dir, "source.db"))
+	f := &app{t: t, dir: dir, journal: a.journal, side: a.side, made: a.made, r: rand.New(rand.NewPCG(seed, 4)), ledger: maps.Clone(a.ledger)}
+	f.dbs[0] = f.open("source")
 	if a.dbs[1] != nil {
-		f.dbs[1] = openApp(t, filepath.Join(dir, "target.db"))
+		f.dbs[1] = f.open("target")
 	}
 	return f
 }
 
-func openApp(t *testing.T, path string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_synchronous=normal")
+// open opens one side as an application does. Its patience is that of a lock by strangers
+// in the long form of the tests; no engine may use it up.
+func (a *app) open(side string) *sql.DB {
+	a.t.Helper()
+	journal := a.journal
+	if side == "target" {
+		journal = "WAL"
+	}
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(a.dir, side+".db")+"?_journal_mode="+journal+"&_busy_timeout=45000&_txlock=immediate&_synchronous=normal")
 	if err != nil {
-		t.Fatal(err)
+		a.t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { db.Close() })
+	a.t.Cleanup(func() { db.Close() })
 	return db
 }
 
@@ -83,6 +91,7 @@ func openApp(t *testing.T, path string) *sql.DB {
 func (a *app) begin() {
 	ctx, stop := context.WithCancel(a.t.Context())
 	a.stop = stop
+	a.t.Cleanup(a.end)
 	a.ended.Go(func() {
 		for ctx.Err() == nil {
 			a.quiet.Lock()
@@ -117,7 +126,7 @@ func (a *app) write(ctx context.Context) {
 		}
 		a.refused++
 		if a.side = 1 - a.side; a.side == 1 && a.dbs[1] == nil {
-			a.dbs[1] = openApp(a.t, filepath.Join(a.dir, "target.db"))
+			a.dbs[1] = a.open("target")
 		}
 		if tries > 1 {
 			time.Sleep(time.Millisecond) // between seal and own nobody takes writes
@@ -201,7 +210,7 @@ func displace(m map[int]line, u string) {
 // check compares the table in one database with the ledger, value by value.
 func (a *app) check(side string) {
 	a.t.Helper()
-	db := openApp(a.t, filepath.Join(a.dir, side+".db"))
+	db := a.open(side)
 	defer db.Close()
 	rows, err := db.QueryContext(a.t.Context(), `SELECT id, u, v, typeof(id) || typeof(u) || typeof(v) FROM t`)
 	if err != nil {
@@ -259,7 +268,7 @@ func (a *app) schema() string {
 // bare makes sure that nothing of the engine is left in a database but who owns the table.
 func (a *app) bare(side string) {
 	a.t.Helper()
-	db := openApp(a.t, filepath.Join(a.dir, side+".db"))
+	db := a.open(side)
 	defer db.Close()
 	var left string
 	err := db.QueryRowContext(a.t.Context(), `

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,10 +24,11 @@ import (
 
 // The test binary is also the process that is killed: with SPLIT_DO it is a command of
 // the engine, and kills itself with SIGKILL at the point that SPLIT_KILL names: by a
-// number, the n-th point of all that a crash could separate, or by its name.
+// number, the n-th point of all that a crash could separate, or by its name. With
+// SPLIT_STOP it stops itself there and can be made to go on.
 func TestMain(m *testing.M) {
 	if do := os.Getenv("SPLIT_DO"); do != "" {
-		if err := child(do, os.Getenv("SPLIT_DIR"), os.Getenv("SPLIT_KILL")); err != nil {
+		if err := child(do, os.Getenv("SPLIT_DIR"), &killer{at: os.Getenv("SPLIT_KILL"), signal: syscall.SIGKILL}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -35,18 +37,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A killer ends this process at one point.
+// A killer ends or stops this process at one point.
 type killer struct {
-	at   string
-	n    int
-	seen int
+	at     string
+	n      int
+	seen   int
+	signal syscall.Signal
 }
 
 func (k *killer) pass(name string) {
 	k.seen++
 	if name == k.at || k.seen == k.n {
-		syscall.Kill(os.Getpid(), syscall.SIGKILL) //nolint:errcheck // nobody is left to be told
-		select {}
+		syscall.Kill(os.Getpid(), k.signal) //nolint:errcheck // nobody is left to be told
 	}
 }
 
@@ -59,10 +61,12 @@ func (k *killer) observe(e ownership.Event) {
 	}
 }
 
-func child(do, dir, kill string) error {
+func child(do, dir string, k *killer) error {
 	ctx := context.Background()
-	k := &killer{at: kill}
-	k.n, _ = strconv.Atoi(kill)
+	if at := os.Getenv("SPLIT_STOP"); at != "" {
+		k.at, k.signal = at, syscall.SIGSTOP
+	}
+	k.n, _ = strconv.Atoi(k.at)
 	path := filepath.Join(dir, "plan.yaml")
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -72,18 +76,24 @@ func child(do, dir, kill string) error {
 	if err != nil {
 		return err
 	}
-	store, err := control.Open(ctx, filepath.Join(dir, control.File), control.Options{})
+	patience, _ := time.ParseDuration(os.Getenv("SPLIT_PATIENCE"))
+	silence, _ := time.ParseDuration(os.Getenv("SPLIT_SILENCE"))
+	store, err := control.Open(ctx, filepath.Join(dir, os.Getenv("SPLIT_MACHINE"), control.File), control.Options{Silence: silence})
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	e, err := split.Open(ctx, p, true, split.Options{Store: store, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Transfer: transfer.Options{Step: func(name string) error { k.pass(name); return nil }}})
+	e, err := split.Open(ctx, p, true, split.Options{Store: store, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Patience: patience, Transfer: transfer.Options{Step: func(name string) error { k.pass(name); return nil }}})
 	if err != nil {
 		return err
 	}
 	defer e.Close()
 	return command(ctx, e, do, k)
 }
+
+// impatient lets a command wait for locks so shortly that one outlasts it without long
+// tests.
+const impatient = "SPLIT_PATIENCE=200ms"
 
 // command is one command of the command line, without its words.
 func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
@@ -120,15 +130,22 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 // A stage is a folder with a plan, and an application that goes on writing.
 type stage struct {
 	t   *testing.T
+	env []string // of its commands
 	dir string
 	app *app
 }
 
 func newStage(t *testing.T, seed uint64) *stage {
 	t.Helper()
+	return newStageIn(t, seed, "WAL")
+}
+
+// newStageIn is newStage with a source in another journal mode.
+func newStageIn(t *testing.T, seed uint64, journal string) *stage {
+	t.Helper()
 	s := &stage{t: t, dir: t.TempDir()}
 	s.plan()
-	s.app = newApp(t, s.dir, seed)
+	s.app = newApp(t, s.dir, seed, journal)
 	return s
 }
 
@@ -178,19 +195,26 @@ func (s *stage) fork(t *testing.T, seed uint64) *stage {
 // and reports whether it ended well.
 func (s *stage) do(command, kill string, after time.Duration) (bool, string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "SPLIT_DO="+command, "SPLIT_DIR="+s.dir, "SPLIT_KILL="+kill)
 	var words strings.Builder
-	cmd.Stdout, cmd.Stderr = &words, &words
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	cmd := s.start(&words, command, "SPLIT_KILL="+kill)
 	if after > 0 {
 		timer := time.AfterFunc(after, func() { cmd.Process.Kill() })
 		defer timer.Stop()
 	}
 	err := cmd.Wait()
 	return err == nil, words.String()
+}
+
+// start starts a command in a process of its own.
+func (s *stage) start(words *strings.Builder, command string, env ...string) *exec.Cmd {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
+	cmd.Env = append(append(os.Environ(), "SPLIT_DO="+command, "SPLIT_DIR="+s.dir), slices.Concat(s.env, env)...)
+	cmd.Stdout, cmd.Stderr = words, words
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	return cmd
 }
 
 // must is do for a command that nobody kills.

@@ -29,6 +29,9 @@ type Options struct {
 	Store *control.Store // nil: nobody else is told who works on the split, or can ask
 	Name  string         // what the user calls the plan, for remedies; empty: the split's name
 	Poll  time.Duration  // how often an idle engine looks into the log; 0 means 25 ms
+	// Patience is how long a lock of somebody else is waited for before that is said, in
+	// SQLite; 0 means 5 s. A server has settings of its own.
+	Patience time.Duration
 	// Transfer is handed to every way between the two databases.
 	Transfer transfer.Options
 }
@@ -54,11 +57,11 @@ func Open(ctx context.Context, p *plan.Plan, make bool, opts Options) (*Engine, 
 	if opts.Name == "" {
 		opts.Name = p.Split
 	}
-	source, err := open(ctx, p.Source, false, false)
+	source, err := open(ctx, p.Source, false, false, opts.Patience)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	target, err := open(ctx, p.Target, make, !make)
+	target, err := open(ctx, p.Target, make, !make, opts.Patience)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("target: %w", err), source.Close())
 	}
@@ -69,10 +72,10 @@ func Open(ctx context.Context, p *plan.Plan, make bool, opts Options) (*Engine, 
 const targetCache = 48 << 20
 
 // open opens one database by its driver.
-func open(ctx context.Context, d plan.Database, make, absent bool) (dialect.Database, error) {
+func open(ctx context.Context, d plan.Database, make, absent bool, patience time.Duration) (dialect.Database, error) {
 	switch d.Driver {
 	case plan.SQLite:
-		return sqlite.Open(ctx, d.DSN, sqlite.Options{Create: make, Absent: absent, CacheBytes: targetCache})
+		return sqlite.Open(ctx, d.DSN, sqlite.Options{Create: make, Absent: absent, CacheBytes: targetCache, BusyTimeout: patience})
 	case plan.PostgreSQL:
 		return postgres.Open(ctx, d.DSN)
 	}

@@ -54,11 +54,12 @@ func TestStragglersAreRefusedAndCounted(t *testing.T) {
 		`UPDATE notes SET body = 'late'`,
 		`UPDATE OR IGNORE notes SET id = id + 1 WHERE id < 9`,
 		`DELETE FROM notes WHERE id > 100`,
-		`DELETE FROM tags`,
+		`INSERT INTO tags VALUES (1, 'late')`,
 	}
 	for _, w := range writes {
 		s.refuses(w)
 	}
+	s.refuses(`DELETE FROM tags`) // not counted: a cascade could delete there, too
 	if now := s.count(`SELECT count(*) + sum(id) FROM notes`); now != rows {
 		t.Error("a write that was refused has changed something")
 	}

@@ -57,7 +57,10 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 	}
 	err := r.run(ctx)
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
-		err = cause // somebody else has taken over
+		err = cause
+		if errors.Is(cause, control.ErrReplaced) {
+			err = w.taken(ctx, cause)
+		}
 	}
 	cancel(nil)
 	listening.Wait()
@@ -96,7 +99,7 @@ func (r *runner) run(ctx context.Context) error {
 			return nil
 		case err == nil && r.reached():
 			r.watch(true)
-			return nil
+			return r.mine(ctx)
 		case err == nil:
 			wait = 0
 			if r.live.Waiting != "" && r.paused == "" {

@@ -36,7 +36,7 @@ type TableOutline struct {
 
 // Look reads what tables a database has, and how they hang together. It changes nothing.
 func Look(ctx context.Context, source plan.Database) (*Outline, error) {
-	db, err := open(ctx, source, false, false)
+	db, err := open(ctx, source, false, false, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func Skeleton(ctx context.Context, o SkeletonOptions) ([]byte, error) {
 		}
 		o.Tables[i] = known[at]
 	}
-	db, err := open(ctx, o.Source, false, false)
+	db, err := open(ctx, o.Source, false, false, 0)
 	if err != nil {
 		return nil, err
 	}

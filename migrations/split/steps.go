@@ -136,19 +136,22 @@ func (r *runner) pass(table int) bool {
 
 type indexing = func(tx dialect.Tx, ctx context.Context, s *schema.Shape) error
 
-// room looks at the disks now and then: an application must never fail because of what
-// the engine writes.
+// room looks now and then whether somebody has taken over, and at the disks: an
+// application must never fail because of what the engine writes.
 func (r *runner) room(ctx context.Context) error {
-	if time.Since(r.looked) < time.Second || r.Plan.Limits.Disk == 0 {
+	if time.Since(r.looked) < time.Second {
 		return nil
 	}
 	r.looked = time.Now()
+	if err := r.mine(ctx); err != nil {
+		return err
+	}
 	for _, side := range []transfer.Side{r.From, r.To} {
 		u, err := side.Usage(ctx)
 		if err != nil {
 			return err
 		}
-		if u.Free < 0 || u.Free >= r.Plan.Limits.Disk {
+		if u.Free < 0 || u.Free >= r.Plan.Limits.Disk { // 0: nothing is kept free
 			continue
 		}
 		name := side.Info().Name

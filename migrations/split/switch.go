@@ -95,7 +95,12 @@ func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) 
 		return report, w.explainSwitch(ctx, err)
 	}
 	report.Report, err = s.Run(ctx)
-	w.note(ctx, command(to), report)
+	if err == nil { // else it may be somebody else's switch that was found made
+		err = w.mine(context.WithoutCancel(ctx))
+	}
+	if !errors.Is(err, dialect.ErrClaimLost) {
+		w.note(ctx, command(to), report)
+	}
 	return report, w.explainSwitch(ctx, err)
 }
 
@@ -168,6 +173,8 @@ func (w *Work) explainSwitch(ctx context.Context, err error) error {
 		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
 	case errors.Is(err, ownership.ErrClaimLost):
 		return w.taken(ctx, err)
+	case w.ctx != nil && errors.Is(context.Cause(w.ctx), control.ErrReplaced):
+		return w.taken(ctx, fmt.Errorf("%w: %w", context.Cause(w.ctx), err))
 	case errors.Is(err, ownership.ErrOwns):
 		return err
 	}

@@ -28,7 +28,7 @@ func phases() []phase {
 		{name: "cutover", command: "cutover", before: []string{"run"}, writes: 10, owner: "target"},
 		{name: "back", command: "run", before: []string{"run", "cutover"}, writes: 40, owner: "target"},
 		{name: "rollback", command: "rollback", before: []string{"run", "cutover"}, writes: 10, owner: "source"},
-		{name: "complete", command: "complete", before: []string{"run", "cutover"}, owner: "target", bare: true},
+		{name: "complete", command: "complete", before: []string{"run", "cutover"}, writes: 5, owner: "target", bare: true},
 		{name: "abort", command: "abort", before: []string{"run"}, owner: "source", bare: true},
 	}
 }
@@ -36,7 +36,13 @@ func phases() []phase {
 // stage prepares a stage for the phase.
 func (p phase) stage(t *testing.T) *stage {
 	t.Helper()
-	s := newStage(t, 7)
+	return p.stageIn(t, "WAL")
+}
+
+// stageIn is stage with a source in another journal mode.
+func (p phase) stageIn(t *testing.T, journal string) *stage {
+	t.Helper()
+	s := newStageIn(t, 7, journal)
 	for _, command := range p.before {
 		s.must(command)
 	}

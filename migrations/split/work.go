@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -170,6 +171,10 @@ func (w *Work) claim(ctx context.Context, claim int64) error {
 // taken says who has the claim that this coordinator lost, as the databases know: it may
 // be on another machine, of which the control file knows nothing.
 func (w *Work) taken(ctx context.Context, err error) error {
+	var known *program.Error
+	if errors.As(err, &known) {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	source, target, readErr := w.states(ctx)
@@ -177,10 +182,38 @@ func (w *Work) taken(ctx context.Context, err error) error {
 	if target.Claim > source.Claim {
 		holder = target.Holder
 	}
-	if readErr != nil || holder == "" || max(source.Claim, target.Claim) <= w.From.Move.Claim {
+	if readErr != nil || max(source.Claim, target.Claim) <= w.From.Move.Claim {
+		holder = w.leaseholder(ctx) // it has not claimed the databases yet
+	}
+	if holder == "" {
 		return program.Fail(program.Refused, "see what has become of it with: strangler split status "+w.Name(), "%w", err)
 	}
 	return program.Fail(program.Refused, "only one may work on a split: leave it to that one, or stop it there and give this command again", "%w: it is %s", err, holder)
+}
+
+// leaseholder is who else has the lease on this machine; empty if nobody has.
+func (w *Work) leaseholder(ctx context.Context) string {
+	if w.opts.Store == nil {
+		return ""
+	}
+	h, ok, err := w.opts.Store.Holder(ctx, w.Plan.Split)
+	if err != nil || !ok || h.PID == os.Getpid() {
+		return ""
+	}
+	return h.String()
+}
+
+// mine makes sure that nobody has taken over. Whoever writes is told by its transaction;
+// this is for work that found nothing to write, and is about to say that it is done.
+func (w *Work) mine(ctx context.Context) error {
+	source, target, err := w.states(ctx)
+	if err != nil {
+		return err
+	}
+	if max(source.Claim, target.Claim) > w.From.Move.Claim {
+		return w.taken(ctx, fmt.Errorf("split %s: %w", w.Plan.Split, dialect.ErrClaimLost))
+	}
+	return nil
 }
 
 // Err is the error of a plan that cannot be carried out, or nil.

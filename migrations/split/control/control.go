@@ -55,7 +55,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := &Store{db: db, path: path, opts: opts}
 	if err := s.prepare(ctx); err != nil {
 		db.Close()
-		return nil, err
+		return nil, fmt.Errorf("control file: %w", sqlite.Explain(path, err))
 	}
 	return s, nil
 }
@@ -81,6 +81,9 @@ func (s *Store) fail(err error, doing, split string) error {
 	}
 	if sqlite.IsBusy(err) {
 		return program.Fail(program.Unreachable, "another program holds its lock: end that program or wait, then try again", "%s of split %s: control file %s: %w", doing, split, s.path, err)
+	}
+	if sqlite.IsFull(err) {
+		return program.Fail(program.Unreachable, "make room on the disk", "%s of split %s: control file %s: %w", doing, split, s.path, err)
 	}
 	return program.Fail(program.Usage, "stop what runs for it, and move the file away: it holds only the history of splits, and a new one is made",
 		"%s of split %s: control file %s: %w", doing, split, s.path, err)
