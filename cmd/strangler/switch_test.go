@@ -89,7 +89,7 @@ func free(t *testing.T) string {
 // app serves POST /things from one database, as an application that knows nothing.
 func app(t *testing.T, path string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_busy_timeout=5000&_txlock=immediate&_synchronous=normal")
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_busy_timeout=20000&_txlock=immediate&_synchronous=normal")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,9 +204,14 @@ func (w *town) post(body string) {
 		w.t.Errorf("a client got %d: %s", res.StatusCode, text[:n])
 		return
 	}
+	w.acknowledged(string(text[:n]), body)
+}
+
+// acknowledged takes down that a write was.
+func (w *town) acknowledged(id, body string) {
 	w.count.Add(1)
-	if other, twice := w.written.LoadOrStore(string(text[:n]), body); twice {
-		w.t.Errorf("id %s was handed out to %s and %s", text[:n], other, body)
+	if other, twice := w.written.LoadOrStore(id, body); twice {
+		w.t.Errorf("id %s was handed out to %s and %s", id, other, body)
 	}
 }
 
@@ -241,11 +246,7 @@ func TestClientsDoNotNoticeSwitches(t *testing.T) {
 	if out, err := w.command("split", "run", "plan.yaml", "--until", "verified").CombinedOutput(); err != nil {
 		t.Fatalf("run: %v: %s", err, out)
 	}
-	w.start("split", "run", "plan.yaml")
-	w.until(func() bool {
-		out, err := w.command("split", "status", "plan.yaml", "-o", "json").Output()
-		return err == nil && strings.Contains(string(out), `"live"`)
-	})
+	w.follow()
 	var holds, fences []time.Duration
 	for range pairs {
 		for _, command := range []string{"cutover", "rollback"} {
@@ -260,6 +261,16 @@ func TestClientsDoNotNoticeSwitches(t *testing.T) {
 	slices.Sort(fences)
 	t.Logf("%d writes, %d failed; held p50 %s, p99 %s; fenced p50 %s, p99 %s", w.count.Load(), w.failed.Load(),
 		at(holds, 50), at(holds, 99), at(fences, 50), at(fences, 99))
+}
+
+// follow lets an engine run, and waits until it answers.
+func (w *town) follow() {
+	w.t.Helper()
+	w.start("split", "run", "plan.yaml")
+	w.until(func() bool {
+		out, err := w.command("split", "status", "plan.yaml", "-o", "json").Output()
+		return err == nil && strings.Contains(string(out), `"live"`)
+	})
 }
 
 func at(sorted []time.Duration, percent int) time.Duration {
