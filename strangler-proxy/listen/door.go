@@ -84,6 +84,7 @@ func (d *Door) Run() error {
 			d.metrics.accepted.Inc()
 			d.gate.enter()
 			d.now.add()
+			boundUnsent(conn) // here, where no connection keeps the stack that it takes
 			go d.serve(conn)
 			continue
 		case d.closed.Load() || errors.Is(err, net.ErrClosed):
