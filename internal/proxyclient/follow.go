@@ -75,6 +75,7 @@ const followWait = 10 * time.Second
 // A Report is what a coordinator says about its split.
 type Report struct {
 	Phase   string  `json:"phase"`
+	Percent float64 `json:"percent"` // of the copy
 	LagMS   float64 `json:"lag_ms"`
 	Pending int64   `json:"pending_changes"`
 	Rows    int64   `json:"rows"`

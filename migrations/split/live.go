@@ -8,27 +8,43 @@ import (
 
 	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/control"
-	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 )
 
 // Live is what only a running engine knows.
 type Live struct {
 	At        time.Time     `json:"at"`
-	Doing     string        `json:"doing"`                // copying, following, verifying or waiting
+	Phase     string        `json:"phase"`                // as in a Status: copying, following, verified or window
+	Doing     string        `json:"doing"`                // copying, following, verifying, following back or waiting
 	Table     string        `json:"table,omitempty"`      // being copied or compared
+	Tables    []TableLive   `json:"tables,omitempty"`     // not on the way back
 	Rows      int64         `json:"rows"`                 // copied so far, of all tables
 	Total     int64         `json:"total"`                // that there are, about
-	Percent   float64       `json:"percent"`              // of the copy
+	Percent   float64       `json:"percent"`              // of the copy; -1: not known
 	Guess     bool          `json:"guess"`                // Percent is one
-	Rate      int64         `json:"rows_a_second"`        // copied or compared
+	Rate      int64         `json:"rows_a_second"`        // copied or compared, over the last ten seconds
 	ETA       time.Duration `json:"eta,omitempty"`        // until everything is copied; 0: not known
 	Applied   int64         `json:"applied"`              // entries of the log since the run began
-	Lag       time.Duration `json:"lag"`                  // at most: the age of the oldest change that was not applied
+	Pending   int64         `json:"pending"`              // entries that were not applied when it was last looked
+	LagP50    time.Duration `json:"lag_p50"`              // see transfer.Lag; of the last minute
+	LagP99    time.Duration `json:"lag_p99"`              //
+	LagMost   time.Duration `json:"lag_most"`             //
+	LagOf     int           `json:"lag_changes"`          // the changes that these are of; 0: there were none
 	Dirty     int64         `json:"dirty"`                // rows that have changed since they were compared
 	Verified  bool          `json:"verified"`             // everything was found equal
 	Waiting   string        `json:"waiting,omitempty"`    // why nothing is done
+	Throttled string        `json:"throttled,omitempty"`  // why it is not done faster
 	Limit     int           `json:"limit_rows_a_second"`  // 0: none
 	ChunkRows int           `json:"chunk_rows,omitempty"` // of the next chunk
+}
+
+// A TableLive is how far the copy of one table is.
+type TableLive struct {
+	Name    string  `json:"name"`
+	Rows    int64   `json:"rows"`
+	Total   int64   `json:"total"`
+	Percent float64 `json:"percent"` // -1: not known
+	Guess   bool    `json:"guess"`
+	Copied  bool    `json:"copied"`
 }
 
 // The requests that every run answers.
@@ -156,7 +172,7 @@ func (r *runner) answer(ctx context.Context, q *control.Request) (any, error) {
 	if r.paused != "" || q.Kind == AskResume {
 		r.live.Waiting = r.paused
 	}
-	r.measure()
+	r.measure(ctx)
 	return r.live, nil
 }
 
@@ -170,109 +186,3 @@ func (r *runner) verifyAnew() {
 		r.compared[table] = r.way.Progress(table).Passes
 	}
 }
-
-// watch tells whoever started the run how it goes, at most once a second.
-func (r *runner) watch(now bool) {
-	if r.o.Watch == nil || !now && time.Since(r.shown) < time.Second {
-		return
-	}
-	r.shown = time.Now()
-	r.measure()
-	r.o.Watch(r.live)
-}
-
-// measure brings the live figures up to date.
-func (r *runner) measure() {
-	l := &r.live
-	l.At, l.Limit, l.ChunkRows, l.Applied, l.Lag = time.Now().UTC(), r.rate, r.rows, r.meter.entries, r.meter.lag()
-	l.Rate = r.meter.rate()
-	if r.way == nil {
-		return
-	}
-	l.Rows, l.Total, l.Table, l.Doing = 0, 0, "", "following"
-	for table := range r.way.Tables() {
-		p := r.way.Progress(table)
-		l.Rows += p.Rows
-		total := r.Survey.Tables[table].Rows
-		if p.Copied {
-			total = p.Rows
-		}
-		l.Total += max(total, p.Rows)
-		switch name := r.Survey.Tables[table].Name; {
-		case !p.Copied && l.Doing != "copying":
-			l.Table, l.Doing = name, "copying"
-		case p.Copied && l.Doing == "following" && (p.Passes == 0 || p.Verified != nil):
-			l.Table, l.Doing = name, "verifying"
-		}
-	}
-	if r.way.To.Move.Role == dialect.Source {
-		l.Doing = "following back"
-	}
-	if l.Waiting != "" {
-		l.Doing = "waiting"
-	}
-	r.estimate()
-}
-
-// estimate says how far the copy is; it never says that it is done before it is.
-func (r *runner) estimate() {
-	l := &r.live
-	l.Percent, l.Guess, l.ETA = 100, false, 0
-	if r.way.Copied() {
-		return
-	}
-	l.Guess = true
-	l.Percent = 0
-	if l.Total > 0 {
-		l.Percent = min(99, 100*float64(l.Rows)/float64(l.Total))
-	}
-	if l.Percent >= 1 && l.Rate > 0 {
-		l.ETA = (time.Duration(float64(l.Total-l.Rows)/float64(l.Rate)*1000) * time.Millisecond).Round(time.Second)
-	}
-}
-
-// A meter measures rates and lag.
-type meter struct {
-	entries int64
-	since   time.Time // when rows began to be counted
-	rows    int64
-	last    int64     // rows a second, of the last whole second
-	idle    time.Time // when the log was last found empty
-	behind  time.Duration
-}
-
-func (m *meter) copied(n int64)   { m.count(n) }
-func (m *meter) verified(n int64) { m.count(n) }
-
-func (m *meter) count(n int64) {
-	now := time.Now()
-	if m.since.IsZero() {
-		m.since = now
-	}
-	m.rows += n
-	if d := now.Sub(m.since); d >= time.Second {
-		m.last, m.rows, m.since = int64(float64(m.rows)/d.Seconds()), 0, now
-	}
-}
-
-// applied takes in that n entries have been applied: everything that was written before
-// the log was last found empty had been applied then.
-func (m *meter) applied(n int) {
-	m.entries += int64(n)
-	now := time.Now()
-	if n == 0 || m.idle.IsZero() {
-		m.behind, m.idle = 0, now
-		return
-	}
-	m.behind = now.Sub(m.idle)
-	m.idle = now
-}
-
-func (m *meter) rate() int64 {
-	if m.last > 0 && time.Since(m.since) > 3*time.Second {
-		return 0
-	}
-	return m.last
-}
-
-func (m *meter) lag() time.Duration { return m.behind.Round(time.Millisecond) }

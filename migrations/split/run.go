@@ -26,8 +26,9 @@ const (
 // RunOptions tune Run. The zero value runs until it is stopped.
 type RunOptions struct {
 	Until  Until
-	Resync bool // copy everything anew, after changes may have been missed
-	Verify bool // compare everything once more, whatever was compared before
+	Resync bool   // copy everything anew, after changes may have been missed
+	Verify bool   // compare everything once more, whatever was compared before
+	Token  string // of the proxies' admin addresses, to report there
 	// Watch is called about once a second, and whenever the phase changes.
 	Watch func(Live)
 	// Handle carries out what other commands ask for; those that Run knows itself come first.
@@ -50,7 +51,10 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 			return err
 		}
 	}
-	r := &runner{Work: w, o: o, rows: firstChunk, asked: make(chan *control.Request)}
+	r := &runner{Work: w, o: o, rows: firstChunk, asked: make(chan *control.Request), meter: &transfer.Meter{}}
+	w.opts.Transfer.Meter = r.meter
+	r.report.Began = time.Now().UTC()
+	stopTelling := r.startTelling(ctx)
 	var listening sync.WaitGroup
 	if w.Lease != nil {
 		listening.Go(func() { r.listen(ctx) })
@@ -64,6 +68,8 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 	}
 	cancel(nil)
 	listening.Wait()
+	r.remember(ctx, true)
+	stopTelling()
 	return err
 }
 
@@ -84,7 +90,15 @@ type runner struct {
 	looked   time.Time     // when the disks were last looked at
 	unparked map[int]bool  // tables whose indexes are there
 	compared map[int]int64 // passes over each table when the run began
-	meter    meter
+	meter    *transfer.Meter
+	speed    speed
+	reached  map[int]reach // by table
+	teller   teller
+
+	report     RunReport
+	event      int64     // of the history, that holds it
+	noted      time.Time // when it was last written
+	complained bool      // that it could not be
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -97,8 +111,8 @@ func (r *runner) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil && r.reached():
-			r.watch(true)
+		case err == nil && r.atEnd():
+			r.watch(ctx, true)
 			return r.mine(ctx)
 		case err == nil:
 			wait = 0
@@ -112,13 +126,14 @@ func (r *runner) run(ctx context.Context) error {
 		case passes(err):
 			wait = min(max(2*wait, 50*time.Millisecond), 2*time.Second)
 			if r.live.Waiting == "" {
+				r.report.Waits++
 				r.log("waits", "split", r.Plan.Split, "reason", err.Error())
 			}
 			r.live.Waiting = err.Error()
 		default:
 			return r.explain(ctx, err)
 		}
-		r.watch(false)
+		r.watch(ctx, false)
 	}
 }
 
@@ -179,7 +194,6 @@ func (r *runner) turnWay(ctx context.Context) (bool, error) {
 		if err != nil {
 			return did, err
 		}
-		r.meter.applied(a.Entries)
 		did, more = did || a.Entries > 0, a.More && r.way.Copied()
 	}
 	if table, ok := r.uncopied(); ok {
@@ -198,8 +212,8 @@ func (r *runner) turnWay(ctx context.Context) (bool, error) {
 	return did || compared, err
 }
 
-// reached reports whether the run has come to its end.
-func (r *runner) reached() bool {
+// atEnd reports whether the run has come to its end.
+func (r *runner) atEnd() bool {
 	if r.way == nil || !r.way.Copied() || len(r.unparked) < r.way.Tables() {
 		return false
 	}

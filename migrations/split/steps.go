@@ -52,7 +52,6 @@ func (r *runner) copy(ctx context.Context, table int) error {
 	if r.rate > 0 {
 		r.due = time.Now().Add(time.Duration(float64(c.Rows) / float64(r.rate) * float64(time.Second)))
 	}
-	r.meter.copied(c.Rows)
 	if c.Rows >= int64(limit)/2 {
 		r.rows = adapt(limit, c.Took, r.Plan.Limits.Chunk)
 	}
@@ -112,7 +111,9 @@ func (r *runner) verify(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		r.meter.verified(v.Rows)
+		if v.Passed {
+			r.report.Passes++
+		}
 		if v.Rows >= int64(r.rows)/2 && v.Took > 0 {
 			r.rows = adapt(r.rows, v.Took, r.Plan.Limits.Chunk)
 		}
@@ -150,6 +151,9 @@ func (r *runner) room(ctx context.Context) error {
 		u, err := side.Usage(ctx)
 		if err != nil {
 			return err
+		}
+		if r.way != nil && side.Move.Role == r.way.From.Move.Role {
+			r.live.Pending = u.LogCount
 		}
 		if u.Free < 0 || u.Free >= r.Plan.Limits.Disk { // 0: nothing is kept free
 			continue

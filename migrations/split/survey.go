@@ -116,7 +116,7 @@ func (s *Survey) refuse(table, remedy, format string, args ...any) {
 // table surveys one table; there is nil if the target has none.
 func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
 	t := TableSurvey{
-		Name: have.Name, Key: have.Key, Rows: have.Rows, Exact: have.Rows <= 100_000, Bytes: have.Bytes, Columns: len(have.Columns),
+		Name: have.Name, Key: have.Key, Rows: have.Rows, Exact: have.Counted, Bytes: have.Bytes, Columns: len(have.Columns),
 		Uniques: len(have.Uniques), Indexes: len(have.Indexes), Capture: cost(have),
 	}
 	for _, c := range have.Columns {

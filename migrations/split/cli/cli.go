@@ -81,6 +81,18 @@ func (t *tool) file(args []string) (string, error) {
 	return filepath.Join(t.plans, name+".yaml"), nil
 }
 
+// variable is one of the environment; empty where nothing is known of it.
+func (t *tool) variable(name string) string {
+	if t.lookup == nil {
+		return ""
+	}
+	value, _ := t.lookup(name)
+	return value
+}
+
+// token is for the proxies' admin addresses.
+func (t *tool) token() string { return t.variable("STRANGLER_TOKEN") }
+
 // called is what the user calls the plan.
 func (t *tool) called(args []string) string {
 	if len(args) == 1 {
@@ -105,7 +117,8 @@ func (t *tool) read(args []string) (*plan.Plan, error) {
 // A job is a command at work: the plan, both databases and the control file.
 type job struct {
 	*split.Engine
-	store *control.Store
+	store  *control.Store // nil: there is none
+	screen *screen
 }
 
 func (j *job) close() {
@@ -132,7 +145,8 @@ func (t *tool) open(cmd *cobra.Command, args []string, n need) (*job, error) {
 		return nil, err
 	}
 	ctx := cmd.Context()
-	log, err := program.Logger(cmd.ErrOrStderr(), "text", "info")
+	screen := newScreen(cmd.ErrOrStderr(), t.variable("TERM"))
+	log, err := program.Logger(screen, "text", "info")
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +168,7 @@ func (t *tool) open(cmd *cobra.Command, args []string, n need) (*job, error) {
 		}
 		return nil, err
 	}
-	return &job{Engine: e, store: file}, nil
+	return &job{Engine: e, store: file, screen: screen}, nil
 }
 
 // dryNeed is what a command needs that only says what it would do if dry.

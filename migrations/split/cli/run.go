@@ -3,8 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,8 +50,11 @@ func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err e
 	}
 	defer func() { err = errors.Join(err, w.End()) }()
 	o.Handle = split.Switches()
-	o.Watch = progress(cmd.ErrOrStderr())
-	if err := w.Run(cmd.Context(), o); err != nil {
+	o.Watch = j.screen.progress()
+	o.Token = t.token()
+	err = w.Run(cmd.Context(), o)
+	j.screen.settle()
+	if err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
@@ -74,76 +75,4 @@ func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err e
 		next(out, "strangler split run "+j.Name())
 	}
 	return nil
-}
-
-// progress shows how a run goes: on a terminal one line that is written over, elsewhere
-// a line of keys and values, dense at first and then every 30 seconds.
-func progress(out io.Writer) func(split.Live) {
-	tty := program.IsTerminal(out)
-	var shown, begun time.Time
-	var doing string
-	return func(l split.Live) {
-		if tty {
-			fmt.Fprintf(out, "\r\x1b[K%s", summary(l))
-			return
-		}
-		if begun.IsZero() {
-			begun = l.At
-		}
-		every := 30 * time.Second
-		if l.At.Sub(begun) < time.Minute {
-			every = 5 * time.Second
-		}
-		if state := l.Doing + l.Waiting; state == doing && l.At.Sub(shown) < every {
-			return
-		} else { //nolint:revive // state is needed in the condition
-			doing, shown = state, l.At
-		}
-		fmt.Fprintf(out, "state=%s table=%s rows=%d total=%d percent=%s rate=%d/s eta=%s applied=%d lag=%s dirty=%d waiting=%q\n",
-			word(l.Doing), dash(l.Table), l.Rows, l.Total, percent(l), l.Rate, eta(l), l.Applied, l.Lag, l.Dirty, l.Waiting)
-	}
-}
-
-func summary(l split.Live) string {
-	s := fmt.Sprintf("%s %s  %s  %d rows/s  lag %s  dirty %d", l.Doing, l.Table, percent(l), l.Rate, l.Lag, l.Dirty)
-	if l.ETA > 0 {
-		s += "  about " + l.ETA.String() + " left"
-	}
-	if l.Waiting != "" {
-		s += "  waiting: " + l.Waiting
-	}
-	return s
-}
-
-// percent marks a guess as one.
-func percent(l split.Live) string {
-	if l.Guess {
-		return fmt.Sprintf("≈%.1f%%", l.Percent)
-	}
-	return fmt.Sprintf("%.1f%%", l.Percent)
-}
-
-func eta(l split.Live) string {
-	if l.ETA == 0 {
-		return "-"
-	}
-	return l.ETA.String()
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// word makes one word of several, for keys and values.
-func word(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c == ' ' {
-			b[i] = '-'
-		}
-	}
-	return string(b)
 }

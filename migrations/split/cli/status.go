@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -8,40 +10,94 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split"
+	"github.com/stranglerfig/toolkit/migrations/split/state"
 )
 
 func (t *tool) statusCommand() *cobra.Command {
-	var exitCode bool
+	var exitCode, watch bool
+	var interval time.Duration
 	cmd := &cobra.Command{
 		Use:   "status PLAN",
 		Short: "Say where a split is and what to do next",
 		Long: "Read from both databases where a split is, and ask the running engine how it goes. Nothing is\n" +
-			"changed.",
+			"changed. With --watch again and again until it is interrupted; -o json is then one object a line.",
+		Example: "  strangler split status reviews\n  strangler split status reviews --watch\n  strangler split status reviews -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			j, err := t.open(cmd, args, look)
-			if err != nil {
-				return err
+			switch {
+			case watch && exitCode:
+				return program.Fail(program.Usage, "leave one of them out", "--watch and --exit-code exclude each other")
+			case interval < 100*time.Millisecond:
+				return program.Fail(program.Usage, "e.g. --interval 1s", "--interval %s is less than 100ms", interval)
 			}
-			defer j.close()
-			s, err := j.Status(cmd.Context())
-			if err != nil {
-				return err
+			if watch {
+				return t.watchStatus(cmd, args, interval)
 			}
-			if isJSON(cmd) {
-				err = printJSON(cmd.OutOrStdout(), s)
-			} else {
-				err = printStatus(cmd.OutOrStdout(), s)
-			}
-			if err == nil && exitCode && (s.Lost != "" || s.Phase == "conflict") {
+			s, err := t.status(cmd, args, cmd.OutOrStdout(), isJSON(cmd))
+			if err == nil && exitCode && (s.Lost != "" || s.Phase == string(state.Conflict)) {
 				err = program.Fail(program.Differs, "", "split %s needs a person", s.Split)
 			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when a person is needed")
+	cmd.Flags().BoolVar(&watch, "watch", false, "again and again, until it is interrupted")
+	cmd.Flags().DurationVar(&interval, "interval", time.Second, "between two looks")
 	return cmd
+}
+
+// status looks once and prints what it found.
+func (t *tool) status(cmd *cobra.Command, args []string, out io.Writer, asJSON bool) (*split.Status, error) {
+	j, err := t.open(cmd, args, look)
+	if err != nil {
+		return nil, err
+	}
+	defer j.close()
+	s, err := j.Status(cmd.Context())
+	switch {
+	case err != nil:
+		return nil, err
+	case asJSON:
+		return s, printJSON(out, s)
+	}
+	return s, printStatus(out, s)
+}
+
+// watchStatus looks again and again. On a terminal each look takes the place of the last.
+func (t *tool) watchStatus(cmd *cobra.Command, args []string, interval time.Duration) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	redraw := program.IsTerminal(out) && t.variable("TERM") != "dumb"
+	for {
+		var text bytes.Buffer
+		s, err := t.status(cmd, args, &text, false)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && program.Code(err) == program.Usage:
+			return err
+		case err != nil: // it may pass, e.g. a server that restarts
+			text.Reset()
+			fmt.Fprintln(&text, err)
+		}
+		switch {
+		case isJSON(cmd) && err == nil:
+			err = json.NewEncoder(out).Encode(s)
+		case isJSON(cmd):
+			err = json.NewEncoder(out).Encode(map[string]any{"schema": 1, "error": err.Error()})
+		case redraw:
+			_, err = fmt.Fprintf(out, "\x1b[H\x1b[2J%s", text.String())
+		default:
+			_, err = fmt.Fprintf(out, "%s\n", text.String())
+		}
+		if err != nil {
+			return err
+		}
+		if pause.For(ctx, interval) != nil {
+			return nil
+		}
+	}
 }
 
 // refused says how many writes were, and when last.
@@ -81,6 +137,12 @@ func printStatus(out io.Writer, s *split.Status) error {
 		copied, equal := "no", "-"
 		if t.Copied {
 			copied = "yes"
+		} else if s.Live != nil {
+			for _, live := range s.Live.Tables {
+				if live.Name == t.Name {
+					copied = percent(live.Percent, live.Guess)
+				}
+			}
 		}
 		if t.Passes > 0 {
 			equal = fmt.Sprintf("%s ago", time.Since(t.PassedAt).Round(time.Second))

@@ -53,9 +53,7 @@ func (t *tool) switchCommand(to ownership.Owner, cmd *cobra.Command) *cobra.Comm
 		case f.force:
 			f.o.Force = f.reason
 		}
-		if t.lookup != nil {
-			f.o.Token, _ = t.lookup("STRANGLER_TOKEN")
-		}
+		f.o.Token = t.token()
 		j, err := t.open(cmd, args, dryNeed(f.dry))
 		if err != nil {
 			return err

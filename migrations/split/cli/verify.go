@@ -71,7 +71,8 @@ func verifyHere(cmd *cobra.Command, j *job, repair bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.End()) }()
-	err = w.Run(cmd.Context(), split.RunOptions{Until: split.ByVerified, Verify: true, Watch: progress(cmd.ErrOrStderr())})
+	err = w.Run(cmd.Context(), split.RunOptions{Until: split.ByVerified, Verify: true, Watch: j.screen.progress()})
+	j.screen.settle()
 	if err == nil {
 		err = cmd.Context().Err()
 	}

@@ -45,6 +45,22 @@ func (s *Store) Record(ctx context.Context, split string, events ...Event) error
 	return nil
 }
 
+// Amend writes an event in the place of an earlier one, id, and returns its id from now on.
+// With 0 it is a new one. What was written meanwhile stays behind it.
+func (s *Store) Amend(ctx context.Context, split string, id int64, e Event) (int64, error) {
+	err := s.db.Tx(ctx, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &id, `
+			INSERT INTO event (id, split, move, at, kind, data)
+			VALUES (nullif(?, 0), ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data
+			RETURNING id`, id, split, e.Move, e.At.UnixMilli(), e.Kind, string(e.Data))
+	})
+	if err != nil {
+		return id, s.fail(err, "record the history", split)
+	}
+	return id, nil
+}
+
 // Events returns what happened to a split, in order. With a move, only to that one.
 func (s *Store) Events(ctx context.Context, split, move string) ([]Event, error) {
 	var rows []struct {

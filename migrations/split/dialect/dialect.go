@@ -221,6 +221,9 @@ type Log struct {
 type Entry struct {
 	Table string
 	Key   value.Key
+	// At is when the change was written, by this process's clock; zero where the log does
+	// not tell.
+	At time.Time
 }
 
 // A Tx writes as the engine. It is not safe for concurrent use. Every method may fail,

@@ -18,7 +18,8 @@ type Table struct {
 	ForeignKeys []ForeignKey // from this table
 	Triggers    []Trigger    // the application's own
 	Sequence    *Sequence    // nil: keys are not generated
-	Rows        int64        // an estimate
+	Rows        int64        // an estimate, unless Counted
+	Counted     bool         // every row was
 	Bytes       int64        // on disk with indexes, an estimate
 	SQL         string       // what creates it, where the database says so
 	Options     []string     // e.g. WITHOUT ROWID, STRICT

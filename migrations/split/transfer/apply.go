@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
@@ -113,6 +114,16 @@ func (w *Way) bring(ctx context.Context, snap dialect.Snapshot, log dialect.Log)
 	}
 	for name, p := range next {
 		w.progress[name] = p
+	}
+	w.opts.Meter.count(Counts{Entries: int64(len(log.Entries)), Keys: int64(count)})
+	if w.Copied() {
+		var written []time.Time
+		for _, e := range log.Entries {
+			if !e.At.IsZero() {
+				written = append(written, e.At)
+			}
+		}
+		w.opts.Meter.arrived(written)
 	}
 	return count, nil
 }

@@ -68,6 +68,7 @@ func (w *Way) compareDirty(ctx context.Context, source, target dialect.Snapshot,
 	if err := target.Lookup(ctx, to, keys, c.meet); err != nil && !errors.Is(err, errEnough) {
 		return nil, nil, err
 	}
+	w.opts.Meter.count(Counts{Compared: int64(len(keys))})
 	found = c.findings()
 	bad := map[string]bool{}
 	for _, f := range found {

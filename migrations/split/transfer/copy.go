@@ -19,10 +19,17 @@ type Copied struct {
 // Copy brings over the next rows of a table, at most limit, and moves its cursor in the
 // same transaction.
 func (w *Way) Copy(ctx context.Context, table, limit int) (Copied, error) {
-	p := w.Progress(table)
-	if p.Copied {
+	if w.Progress(table).Copied {
 		return Copied{Done: true}, nil
 	}
+	c, err := w.copyChunk(ctx, table, limit)
+	if err == nil {
+		w.opts.Meter.count(Counts{Chunks: 1, Rows: c.Rows})
+	}
+	return c, err
+}
+
+func (w *Way) copyChunk(ctx context.Context, table, limit int) (Copied, error) {
 	if w.direct != nil {
 		c, err := w.copyDirect(ctx, table, limit)
 		var clash *dialect.ClashError

@@ -86,6 +86,7 @@ func (w *Way) Verify(ctx context.Context, table, limit int) (Verified, error) {
 			return v, err
 		}
 		if last != nil {
+			w.opts.Meter.count(Counts{Compared: v.Rows})
 			return v, w.saveVerified(ctx, table, last)
 		}
 		// The end, or something differs: a row may have changed a moment ago. Rows that
@@ -105,6 +106,7 @@ func (w *Way) Verify(ctx context.Context, table, limit int) (Verified, error) {
 	if err != nil || v.Behind {
 		return v, err
 	}
+	w.opts.Meter.count(Counts{Compared: v.Rows})
 	if len(found) > 0 {
 		return v, w.differ(ctx, table, found)
 	}
@@ -207,6 +209,7 @@ func (w *Way) differ(ctx context.Context, table int, found []Finding) error {
 			return err
 		}
 		p.Repaired += int64(len(found))
+		w.opts.Meter.count(Counts{Repaired: int64(len(found))})
 	}
 	if err := w.saveProgress(ctx, table, p); err != nil {
 		return err

@@ -41,6 +41,7 @@ type Options struct {
 	BatchBytes int // rows held in memory at a time; 0 means 4 MiB
 	Repair     bool
 	Generic    bool // rows go through memory even where the databases could do it by themselves
+	Meter      *Meter
 
 	// Step, if set, is called between any two things that a crash could separate. An
 	// error that it returns ends the step there, as a crash would.

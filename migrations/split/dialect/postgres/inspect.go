@@ -86,6 +86,9 @@ func (in *inspector) table(ctx context.Context, cat *schema.Catalog, called stri
 	if err := in.foreignKeys(ctx, cat, t, r); err != nil {
 		return err
 	}
+	if err := in.count(ctx, t, r); err != nil {
+		return err
+	}
 	var err error
 	if t.SQL, err = script(ctx, in.c, r, t, in.isInside); err != nil {
 		return err
@@ -93,6 +96,23 @@ func (in *inspector) table(ctx context.Context, cat *schema.Catalog, called stri
 	views, err := r.readers(ctx, in.c)
 	for _, v := range views {
 		cat.Views = addReader(cat.Views, in.called(v), called)
+	}
+	return err
+}
+
+// exactly is up to how many rows are counted; of more the planner's estimate is told.
+const exactly = 100_000
+
+// count counts the rows of a table that is not large.
+func (in *inspector) count(ctx context.Context, t *schema.Table, r relation) error {
+	var may bool
+	if err := in.c.QueryRow(ctx, `SELECT has_table_privilege($1::oid, 'SELECT')`, r.OID).Scan(&may); err != nil || !may {
+		return err
+	}
+	var n int64
+	err := in.c.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM `+r.name().quoted()+` LIMIT $1) x`, exactly+1).Scan(&n)
+	if t.Counted = n <= exactly; t.Counted || t.Rows < n {
+		t.Rows = n
 	}
 	return err
 }

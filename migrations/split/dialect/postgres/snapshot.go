@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,15 +110,19 @@ func (s *snapshot) Log(ctx context.Context, limit int) (dialect.Log, error) {
 // lines reads up to limit lines of one table's log.
 func (s *snapshot) lines(ctx context.Context, l *layout, table string, limit int, log *dialect.Log) (*linesOf, error) {
 	c := l.captured()
-	fields := append([]field{{Name: "seq", kind: value.Int}, {Name: "ctid", kind: value.Text}, {Name: "at", kind: value.Literal}}, l.columns[:l.keys]...)
-	query := fmt.Sprintf(`SELECT seq, ctid, at, %s FROM %s LIMIT %d`, strings.Join(c.logColumns(""), ", "), c.log(), limit)
+	fields := append([]field{{Name: "seq", kind: value.Int}, {Name: "ctid", kind: value.Text}, {Name: "age", kind: value.Literal}}, l.columns[:l.keys]...)
+	// The age is computed by the clock that wrote the time.
+	query := fmt.Sprintf(`SELECT seq, ctid, extract(epoch FROM clock_timestamp() - at) AS age, %s FROM %s LIMIT %d`, strings.Join(c.logColumns(""), ", "), c.log(), limit)
 	lines := &linesOf{}
 	return lines, s.each(ctx, fields, query, nil, func(row value.Row) error {
 		lines.seqs, lines.ctids = append(lines.seqs, row[0].Int()), append(lines.ctids, row[1].Text())
-		if at, err := time.Parse("2006-01-02 15:04:05.999999-07", row[2].Text()); err == nil && (log.Oldest.IsZero() || at.Before(log.Oldest)) {
-			log.Oldest = at
-		}
 		e := dialect.Entry{Table: table}
+		if age, err := strconv.ParseFloat(row[2].Text(), 64); err == nil {
+			e.At = time.Now().Add(-time.Duration(age * float64(time.Second)))
+		}
+		if log.Oldest.IsZero() || e.At.Before(log.Oldest) {
+			log.Oldest = e.At
+		}
 		if !row[3].IsNull() {
 			e.Key = value.Key(row[3:])
 		}
@@ -167,7 +172,8 @@ func (s *snapshot) Count(ctx context.Context, shape *schema.Shape) (int64, error
 	return n, explain(s.tx.QueryRow(ctx, "SELECT count(*) FROM "+l.quoted()).Scan(&n))
 }
 
-// Fraction asks the planner, whose statistics know how a key is spread.
+// Fraction looks where between the least and the greatest key one stands, if keys are
+// integers. Of others the planner's statistics know how they are spread, if there are any.
 func (s *snapshot) Fraction(ctx context.Context, shape *schema.Shape, key value.Key) (float64, error) {
 	if key == nil {
 		return 0, nil
@@ -175,6 +181,16 @@ func (s *snapshot) Fraction(ctx context.Context, shape *schema.Shape, key value.
 	l, err := s.layout(ctx, shape)
 	if err != nil {
 		return 0, err
+	}
+	if len(key) == 1 && key[0].Kind() == value.Int {
+		var part float64
+		k := quote(l.columns[0].Name)
+		err := s.tx.QueryRow(ctx, fmt.Sprintf(`SELECT coalesce(($1::float8 - min(%s)) / nullif(max(%s) - min(%s), 0), 1)::float8 FROM %s`, k, k, k, l.quoted()), float64(key[0].Int())).Scan(&part)
+		return min(1, max(0, part)), explain(err)
+	}
+	var analyzed bool
+	if err := s.tx.QueryRow(ctx, `SELECT reltuples >= 0 FROM pg_class WHERE oid = $1`, l.oid).Scan(&analyzed); err != nil || !analyzed {
+		return -1, explain(err)
 	}
 	var a args
 	query := fmt.Sprintf("SELECT FROM %s t WHERE %s", l.quoted(), l.within(nil, key, a.bind))

@@ -69,7 +69,7 @@ func record(ctx context.Context, tx *sqlx.Tx, m dialect.Move) error {
 		return err
 	}
 	keys := logColumns(widest(m))
-	_, err = tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+quote(logTable(m.Split))+`(seq INTEGER PRIMARY KEY, tbl TEXT, `+quoteAll("", keys)+`)`)
+	_, err = tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+quote(logTable(m.Split))+`(seq INTEGER PRIMARY KEY, tbl TEXT, `+quoteAll("", keys)+`, at REAL DEFAULT (julianday('now')))`)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -134,14 +136,18 @@ func (s *Snapshot) withoutTriggers(ctx context.Context) string {
 // Log reads the oldest entries.
 func (s *Snapshot) Log(ctx context.Context, limit int) (dialect.Log, error) {
 	keys := logColumns(widest(s.move))
-	rows, err := s.tx.QueryxContext(ctx, `SELECT seq, tbl, `+quoteAll("", keys)+` FROM `+quote(logTable(s.move.Split))+` WHERE tbl IS NOT NULL ORDER BY seq LIMIT ?`, limit+1)
+	at, err := s.writtenAt(ctx)
+	if err != nil {
+		return dialect.Log{}, s.db.explain(err, "read the change log")
+	}
+	rows, err := s.tx.QueryxContext(ctx, `SELECT seq, tbl, `+quoteAll("", keys)+`, `+at+` FROM `+quote(logTable(s.move.Split))+` WHERE tbl IS NOT NULL ORDER BY seq LIMIT ?`, limit+1)
 	if err != nil {
 		return dialect.Log{}, s.db.explain(err, "read the change log")
 	}
 	defer rows.Close()
 	var log dialect.Log
 	var last int64
-	scan := newScanner(2 + len(keys))
+	scan := newScanner(3 + len(keys))
 	for rows.Next() {
 		if err := rows.Scan(scan.into...); err != nil {
 			return log, s.db.explain(err, "read the change log")
@@ -160,10 +166,31 @@ func (s *Snapshot) Log(ctx context.Context, limit int) (dialect.Log, error) {
 		if shape == nil {
 			return log, fmt.Errorf("change log of split %s names table %q, which is not part of it", s.move.Split, table)
 		}
-		log.Entries = append(log.Entries, dialect.Entry{Table: table, Key: value.Key(slices.Clone(row[2 : 2+shape.Keys]))})
+		e := dialect.Entry{Table: table, Key: value.Key(slices.Clone(row[2 : 2+shape.Keys]))}
+		if day := row[2+len(keys)]; day.Kind() == value.Real {
+			e.At = dayTime(day.Real())
+		}
+		log.Entries = append(log.Entries, e)
 	}
 	log.Handle = last
 	return log, s.db.explain(rows.Err(), "read the change log")
+}
+
+// writtenAt is the column that says when an entry was written, or NULL: an earlier program
+// made none. Days are what every SQLite can count in, also an old one in the application.
+func (s *Snapshot) writtenAt(ctx context.Context) (string, error) {
+	var n int
+	err := s.tx.GetContext(ctx, &n, `SELECT count(*) FROM pragma_table_info(?) WHERE name = 'at'`, logTable(s.move.Split))
+	if n == 0 {
+		return "NULL", err
+	}
+	return "at", err
+}
+
+// dayTime is the time of a Julian day, which SQLite counts to the millisecond.
+func dayTime(day float64) time.Time {
+	const unixEpoch = 2440587.5
+	return time.UnixMilli(int64(math.Round((day - unixEpoch) * 86_400_000)))
 }
 
 // Pending reports whether key is in the log.

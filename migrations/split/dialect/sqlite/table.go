@@ -245,7 +245,8 @@ func estimate(ctx context.Context, q queryer, t *schema.Table, withoutRowid bool
 	if err != nil {
 		return err
 	}
-	if t.Rows > exactly && !withoutRowid {
+	t.Counted = t.Rows <= exactly
+	if !t.Counted && !withoutRowid {
 		if err := q.GetContext(ctx, &t.Rows, `SELECT (SELECT max(rowid) FROM `+name+`) - (SELECT min(rowid) FROM `+name+`) + 1`); err != nil {
 			return err
 		}
