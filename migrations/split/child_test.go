@@ -124,7 +124,11 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.Run(ctx, split.RunOptions{Until: split.ByVerified}), w.End())
+	until := split.ByVerified
+	if do == "follow" {
+		until = split.Stopped
+	}
+	return errors.Join(w.Run(ctx, split.RunOptions{Until: until, Handle: split.Switches()}), w.End())
 }
 
 // A stage is a folder with a plan, and an application that goes on writing.

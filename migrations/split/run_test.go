@@ -161,7 +161,11 @@ func TestRunUnderWrites(t *testing.T) {
 	s := newSite(t, 8_000)
 	e := s.engine(nil)
 	stop := s.write(1)
-	for round := range 3 {
+	rounds := 3
+	if os.Getenv("SOAK") != "" {
+		rounds = 50
+	}
+	for round := range rounds {
 		if err := run(t.Context(), e, split.RunOptions{Until: split.ByVerified, Verify: true}); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}

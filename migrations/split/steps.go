@@ -159,10 +159,10 @@ func (r *runner) room(ctx context.Context) error {
 			continue
 		}
 		name := side.Info().Name
+		r.looked = time.Time{} // look again before anything is written
 		if side.Move.Role == dialect.Source && u.Free < r.Plan.Limits.Disk/4 {
 			return r.giveUp(ctx, u.Free)
 		}
-		r.looked = time.Time{} // look again before anything is written
 		return fmt.Errorf("the disk of %s has %s free, limits.disk keeps %s: %w", name, size(u.Free), size(r.Plan.Limits.Disk), dialect.ErrFull)
 	}
 	return nil

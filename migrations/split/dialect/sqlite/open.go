@@ -145,7 +145,11 @@ func (d *Database) Usage(ctx context.Context) (dialect.Usage, error) {
 	if info, err := os.Stat(d.path + "-wal"); err == nil {
 		u.Log = info.Size()
 	}
-	if free, err := freeBytes(filepath.Dir(d.path)); err == nil {
+	file := d.path
+	if behind, err := filepath.EvalSymlinks(file); err == nil {
+		file = behind // which may be on another disk
+	}
+	if free, err := freeBytes(filepath.Dir(file)); err == nil {
 		u.Free = free
 	}
 	var logs []string
