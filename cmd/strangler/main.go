@@ -10,6 +10,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/demo"
+	"github.com/stranglerfig/toolkit/internal/postgres"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	split "github.com/stranglerfig/toolkit/migrations/split/cli"
@@ -26,7 +27,10 @@ func main() {
 func root() *cobra.Command {
 	root := cli.New("strangler", cli.Options{
 		LookupEnv: os.LookupEnv,
-		States:    map[string]state.Reader{"sqlite": sqlite.Dump},
+		States: map[string]state.Reader{ // also by the names that plan files use
+			"sqlite": sqlite.Dump, "sqlite3": sqlite.Dump,
+			"postgres": postgres.Dump, "pgx": postgres.Dump,
+		},
 	})
 	root.AddCommand(demo.Command(), split.Command(split.Options{LookupEnv: os.LookupEnv}))
 	return root

@@ -10,7 +10,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
-	"unicode/utf8"
 
 	"github.com/stranglerfig/toolkit/compare/differ"
 	"github.com/stranglerfig/toolkit/compare/glob"
@@ -32,7 +29,7 @@ type Reader func(ctx context.Context, dsn string, table func(name string, column
 // A Database is one of a side's databases.
 type Database struct {
 	Name   string `json:"name"`
-	Driver string `json:"driver"` // sqlite, …
+	Driver string `json:"driver"` // sqlite, postgres, …
 	DSN    string `json:"dsn"`
 }
 
@@ -48,7 +45,10 @@ type Spec struct {
 }
 
 // alwaysIgnored are tables that no application calls its own.
-var alwaysIgnored = []string{"sqlite_*", "goose_db_version", "schema_migrations", "_strangler_*"}
+var alwaysIgnored = []string{
+	"sqlite_*", "goose_db_version", "schema_migrations", "_strangler_*",
+	"*.goose_db_version", "*.schema_migrations", "*._strangler_*", // of another schema
+}
 
 // ReadSpec reads a file that --state names; readers are the drivers that are known.
 func ReadSpec(path string, readers map[string]Reader) (Spec, error) {
@@ -110,9 +110,12 @@ func Save(ctx context.Context, dir string, list []Database, s Spec, readers map[
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(f)
+	out, plain := bufio.NewWriter(f), asStored
+	if s.mixed() {
+		plain = asMeant
+	}
 	for _, d := range list {
-		w := &writer{spec: s, database: d.Name, redact: redact, out: out}
+		w := &writer{spec: s, database: d.Name, plain: plain, redact: redact, out: out}
 		if err = readers[d.Driver](ctx, d.DSN, w.begin, w.row); err == nil {
 			err = w.flush()
 		}
@@ -128,6 +131,7 @@ func Save(ctx context.Context, dir string, list []Database, s Spec, readers map[
 type writer struct {
 	spec     Spec
 	database string
+	plain    func(any) any
 	redact   *differ.Redactor
 	out      *bufio.Writer
 	table    *Table
@@ -154,7 +158,7 @@ func (w *writer) row(values []any) error {
 	}
 	object := make(map[string]any, len(values))
 	for i, v := range values {
-		object[w.columns[i]] = plain(v)
+		object[w.columns[i]] = w.plain(v)
 	}
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -167,20 +171,6 @@ func (w *writer) row(values []any) error {
 	}
 	w.table.Rows = append(w.table.Rows, text)
 	return nil
-}
-
-// plain is a value as JSON can hold it.
-func plain(v any) any {
-	switch v := v.(type) {
-	case []byte:
-		if utf8.Valid(v) {
-			return string(v)
-		}
-		return "base64:" + base64.StdEncoding.EncodeToString(v)
-	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
-	}
-	return v
 }
 
 func (w *writer) flush() error {
