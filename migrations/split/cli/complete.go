@@ -109,5 +109,5 @@ func afterCompletion(j *job, r split.CompleteReport) []string {
 	for _, name := range j.Plan.Routes.Flip {
 		steps = append(steps, "strangler route set "+name+" done   # when the monolith's code for it goes, too")
 	}
-	return append(steps, "strangler split report "+j.Name())
+	return append(steps, "strangler split status "+j.Name())
 }
