@@ -12,9 +12,11 @@ import (
 	"github.com/stranglerfig/toolkit/migrations/split/ownership"
 )
 
-// seeds is how many lives a test run lives; SOAK=1 lives 500.
+// seeds is how many lives a test run lives; SOAK=1 lives 500, a greater number that many.
 func seeds() int {
-	switch {
+	switch n, _ := strconv.Atoi(os.Getenv("SOAK")); {
+	case n > 1:
+		return n
 	case os.Getenv("SOAK") != "":
 		return 500
 	case testing.Short():

@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -88,6 +89,9 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		return nil, fmt.Errorf("target: %w", err)
 	}
 	s.source, s.Begun = source, state.Move != ""
+	if err := s.others(ctx, e, state); err != nil {
+		return nil, err
+	}
 	for _, name := range source.Missing {
 		s.refuse(name, "check the name; names are those of the source", "there is no such table in %s", s.Source.Name)
 	}
@@ -111,6 +115,20 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 
 func (s *Survey) refuse(table, remedy, format string, args ...any) {
 	s.Refuse = append(s.Refuse, Refusal{Table: table, Reason: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+// others refuses tables that are part of another split, in either database.
+func (s *Survey) others(ctx context.Context, e *Engine, target dialect.State) error {
+	source, err := e.Source.State(ctx, e.Plan.Split)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	for _, name := range e.Plan.TableNames() {
+		if other := cmp.Or(source.Others[name], target.Others[name]); other != "" {
+			s.refuse(name, dialect.ErrOtherSplit.Error(), "it is part of split %s, which has begun", other)
+		}
+	}
+	return nil
 }
 
 // table surveys one table; there is nil if the target has none.

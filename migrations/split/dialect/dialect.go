@@ -141,6 +141,9 @@ type State struct {
 	// them was the last. Without it this side has not been given its first role yet.
 	Installed, Leads bool
 	Tables           map[string]Progress // by table, on the side that follows
+	// Others are tables of other splits that have begun here, and which splits those are. A
+	// table belongs to one at a time: of two that each switch it, two would own it.
+	Others map[string]string
 	// Refused counts the writes that this side has refused because it follows, since the
 	// move began. SQLite forgets those of a transaction that is rolled back, so there are
 	// at least so many. RefusedAt is the last one; zero: there was none.
@@ -321,6 +324,8 @@ var (
 	ErrClaimLost = errors.New("another coordinator has taken over this split")
 	// ErrOtherMove reports that the split's objects in a database belong to another move.
 	ErrOtherMove = errors.New("the database holds the state of another move")
+	// ErrOtherSplit reports that a table is part of another split that has begun.
+	ErrOtherSplit = errors.New("complete or abort that split first")
 	// ErrBusy reports that a lock was not to be had in time. Later it may be.
 	ErrBusy = errors.New("the database is locked by somebody else")
 	// ErrFull reports that there is no room on the disk.

@@ -260,5 +260,8 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 	if err := readRefused(ctx, tx, st); err != nil {
 		return err
 	}
+	if st.Others, err = otherSplits(ctx, tx, split); err != nil {
+		return err
+	}
 	return readProgress(ctx, tx, split, st.Tables)
 }

@@ -28,6 +28,9 @@ func (w *writer) Follow(ctx context.Context, r dialect.Record) error {
 }
 
 func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, statements func(l *layout, called string) []string) error {
+	if err := alone(ctx, w.tx, w.m); err != nil {
+		return err
+	}
 	w.d.forgetLayouts() // the tables may be others than before: this is how a lost capture is mended
 	for _, s := range w.m.Shapes {
 		l, err := w.layout(ctx, s)

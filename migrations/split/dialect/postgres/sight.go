@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,6 +63,49 @@ func remember(ctx context.Context, tx pgx.Tx, m dialect.Move) error {
 		}
 	}
 	return nil
+}
+
+// otherSplits lists the tables of other splits.
+func otherSplits(ctx context.Context, tx pgx.Tx, split string) (map[string]string, error) {
+	rows, err := tx.Query(ctx, `SELECT tbl, split FROM _strangler_captured WHERE split <> $1`, split)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := collectPairs(rows)
+	if err != nil {
+		return nil, err
+	}
+	others := map[string]string{}
+	for _, p := range pairs {
+		others[p[0]] = p[1]
+	}
+	return others, nil
+}
+
+// alone makes sure that no table of the move is part of another split, however that spells
+// its name.
+func alone(ctx context.Context, tx pgx.Tx, m dialect.Move) error {
+	var table, other string
+	err := tx.QueryRow(ctx, `
+		SELECT c.rel::regclass::text, c.split
+		FROM _strangler_captured c JOIN pg_class r ON r.oid = c.rel
+		WHERE c.split <> $1 AND c.rel IN (SELECT to_regclass(t) FROM unnest($2::text[]) t)
+		LIMIT 1`, m.Split, quotedNames(m)).Scan(&table, &other)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("table %s is part of split %s: %w", table, other, dialect.ErrOtherSplit)
+}
+
+func quotedNames(m dialect.Move) []string {
+	names := tableNames(m)
+	for i, n := range names {
+		names[i] = parseName(n).quoted()
+	}
+	return names
 }
 
 func tableNames(m dialect.Move) []string {

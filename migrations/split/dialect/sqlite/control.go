@@ -139,6 +139,9 @@ func (d *Database) State(ctx context.Context, split string) (dialect.State, erro
 	if there, err := exists(ctx, tx, ctlTable); err != nil || !there {
 		return s, d.explain(err, "read the split's state")
 	}
+	if s.Others, err = otherSplits(ctx, tx, split); err != nil {
+		return s, d.explain(err, "read the splits of the database")
+	}
 	var ctl struct {
 		Move, Role string
 		Claim      int64
@@ -167,6 +170,25 @@ func (d *Database) State(ctx context.Context, split string) (dialect.State, erro
 	s.Installed, s.Leads = set.Tables != nil, set.Leads
 	err = errors.Join(readProgress(ctx, tx, split, s.Tables), readRecord(ctx, tx, set, &s.Record), readRefused(ctx, tx, split, &s))
 	return s, d.explain(err, "read the split's state")
+}
+
+// otherSplits lists the tables of other splits.
+func otherSplits(ctx context.Context, q queryer, split string) (map[string]string, error) {
+	var rows []struct{ Split, Captured string }
+	if err := q.SelectContext(ctx, &rows, `SELECT split, captured FROM `+ctlTable+` WHERE split <> ?`, split); err != nil {
+		return nil, err
+	}
+	others := map[string]string{}
+	for _, r := range rows {
+		var set installed
+		if err := json.Unmarshal([]byte(r.Captured), &set); err != nil {
+			return nil, fmt.Errorf("split %s: %w", r.Split, err)
+		}
+		for table := range set.Tables {
+			others[table] = r.Split
+		}
+	}
+	return others, nil
 }
 
 // readRecord finds the record of the split's tables. They change owners together.

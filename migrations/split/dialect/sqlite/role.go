@@ -37,6 +37,15 @@ func (t *Tx) Follow(ctx context.Context, r dialect.Record) error {
 }
 
 func (t *Tx) setRole(ctx context.Context, r dialect.Record, leads bool) error {
+	others, err := otherSplits(ctx, t.tx, t.move.Split)
+	if err != nil {
+		return t.db.explain(err, "read the splits of the database")
+	}
+	for _, s := range t.move.Shapes {
+		if other := others[s.Table.Name]; other != "" {
+			return fmt.Errorf("table %s in %s is part of split %s: %w", s.Table.Name, t.db.path, other, dialect.ErrOtherSplit)
+		}
+	}
 	if err := dropTriggers(ctx, t.tx, t.move.Split); err != nil {
 		return t.db.explain(err, "drop the split's triggers")
 	}
