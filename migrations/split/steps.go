@@ -15,7 +15,7 @@ import (
 // Bounds of a chunk. It begins small, because nothing is known of the rows yet.
 const (
 	firstChunk = 500
-	leastChunk = 10
+	leastChunk = 200
 	mostChunk  = 100_000
 )
 
@@ -61,7 +61,7 @@ func (r *runner) copy(ctx context.Context, table int) error {
 // adapt makes the next chunk larger or smaller, so that it takes about budget.
 func adapt(rows int, took, budget time.Duration) int {
 	factor := float64(budget) / float64(max(took, time.Microsecond))
-	return min(mostChunk, max(leastChunk, int(float64(rows)*min(2, max(0.25, factor)))))
+	return min(mostChunk, max(leastChunk, int(float64(rows)*min(4, max(0.25, factor)))))
 }
 
 // index parks or makes the indexes of a table in a transaction of the side that follows.

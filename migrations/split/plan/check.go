@@ -23,7 +23,7 @@ func (c *checker) add(at yamldoc.Pos, remedy, format string, args ...any) {
 
 func (c *checker) plan(root *yamldoc.Node) *Plan {
 	p := &Plan{Limits: Limits{
-		Chunk: DefaultChunk, Fence: DefaultFence, Hold: DefaultHold, Window: DefaultWindow,
+		Fence: DefaultFence, Hold: DefaultHold, Window: DefaultWindow,
 		Quiet: DefaultQuiet, Stale: DefaultStale, Dirty: DefaultDirty, Disk: DefaultDisk,
 	}}
 	if root.Kind == yamldoc.Null {
@@ -42,6 +42,12 @@ func (c *checker) plan(root *yamldoc.Node) *Plan {
 		"proxies":       func(n *yamldoc.Node) { p.Proxies = c.proxies(n) },
 		"limits":        func(n *yamldoc.Node) { c.limits(n, &p.Limits) },
 	})
+	if p.Limits.Chunk == 0 {
+		p.Limits.Chunk = DefaultChunk
+		if p.Source.Driver == PostgreSQL {
+			p.Limits.Chunk = LongChunk
+		}
+	}
 	c.sameDatabase(root, p)
 	return p
 }

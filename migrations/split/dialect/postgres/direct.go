@@ -38,6 +38,11 @@ func (d *direct) CopyChunk(ctx context.Context, m dialect.Move, from, to *schema
 		return p, err
 	}
 	defer w.Rollback() //nolint:errcheck // after a commit it does nothing
+	// What a crash of the server takes back, it takes back as a whole: rows and cursor. The
+	// next transaction that applies changes makes it last.
+	if _, err := w.tx.Exec(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+		return p, explain(err)
+	}
 	last, more, err := source.end(ctx, from, p.Cursor, limit)
 	if err != nil {
 		return p, err

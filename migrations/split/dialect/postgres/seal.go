@@ -27,15 +27,17 @@ END $strangler$`, n.sibling(refuseFunction), literal(n.sibling(refusedSequence))
 	}
 }
 
-// sealSQL closes a table; writers are told message and hint.
+// sealSQL closes a table; writers are told message and hint. A statement that changes or
+// deletes no row may pass: applications have such. One that inserts may not, for a trigger
+// before each row would make the engine's own COPY write its rows one by one.
 func sealSQL(n name, message, hint string) []string {
 	create := func(trigger, event, level string) string {
 		return fmt.Sprintf("CREATE OR REPLACE TRIGGER %s BEFORE %s ON %s FOR EACH %s WHEN (%s) EXECUTE FUNCTION %s(%s, %s)",
 			trigger, event, n.quoted(), level, notApplying, n.sibling(refuseFunction), literal(message), literal(hint))
 	}
 	return []string{
-		create(sealTrigger, "INSERT OR UPDATE OR DELETE", "ROW"),
-		create(sealTruncate, "TRUNCATE", "STATEMENT"),
+		create(sealTrigger, "UPDATE OR DELETE", "ROW"),
+		create(sealTruncate, "INSERT OR TRUNCATE", "STATEMENT"),
 		fmt.Sprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s, ENABLE ALWAYS TRIGGER %s", n.quoted(), sealTrigger, sealTruncate),
 	}
 }
