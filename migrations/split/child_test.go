@@ -42,12 +42,14 @@ type killer struct {
 	at     string
 	n      int
 	seen   int
+	struck bool
 	signal syscall.Signal
 }
 
 func (k *killer) pass(name string) {
 	k.seen++
-	if name == k.at || k.seen == k.n {
+	if !k.struck && (name == k.at || k.seen == k.n) { // not again where a step is tried again
+		k.struck = true
 		syscall.Kill(os.Getpid(), k.signal) //nolint:errcheck // nobody is left to be told
 	}
 }

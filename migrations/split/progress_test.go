@@ -25,13 +25,14 @@ func TestProgressIsHonest(t *testing.T) {
 	t.Cleanup(func() { store.Close() })
 	var mu sync.Mutex
 	var seen []split.Live
+	var at []time.Time
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	running := s.engine(store)
 	go func() {
 		ended <- run(ctx, running, split.RunOptions{Until: split.ByCopied, Watch: func(l split.Live) {
 			mu.Lock()
-			seen = append(seen, l)
+			seen, at = append(seen, l), append(at, time.Now())
 			mu.Unlock()
 		}})
 	}()
@@ -42,6 +43,7 @@ func TestProgressIsHonest(t *testing.T) {
 		slow = err == nil
 	}
 	testkit.Check(t, <-ended)
+	over := time.Now()
 	between := 0
 	for i, l := range seen {
 		if l.Throttled == "" && l.Limit > 0 || len(l.Tables) != 2 {
@@ -55,8 +57,8 @@ func TestProgressIsHonest(t *testing.T) {
 		if real := 100 * float64(notes.Rows) / rows; math.Abs(notes.Percent-real) > 2 || l.Percent > 99 {
 			t.Errorf("look %d: %.1f %% of all, %.1f %% of the table are said to be copied, and %.1f %% are", i, l.Percent, notes.Percent, real)
 		}
-		if left := time.Duration(float64(rows-notes.Rows) / 60_000 * float64(time.Second)); i > 1 && (l.ETA > 3*left+2*time.Second) {
-			t.Errorf("look %d: %s are said to be left, it may be %s", i, l.ETA, left)
+		if left := over.Sub(at[i]); i > 1 && l.ETA > 3*left+2*time.Second { // not by the rate asked for: the machine may be too busy for that
+			t.Errorf("look %d: %s are said to be left, and it took %s", i, l.ETA, left)
 		}
 	}
 	if last := seen[len(seen)-1]; last.Percent != 100 || last.Guess || last.ETA != 0 || between == 0 {
