@@ -66,7 +66,7 @@ type Database interface {
 	// write, so that no application's write ever fails. It may be repeated.
 	Remove(ctx context.Context, m Move, o RemoveOptions) error
 
-	// Snapshot begins to read one state. It is closed soon: within some 20 ms.
+	// Snapshot begins to read one state. It is closed soon: within some 50 ms.
 	Snapshot(ctx context.Context, m Move) (Snapshot, error)
 	// Begin begins to write as the engine: guard and capture of this move let its writes
 	// pass. It fails with ErrClaimLost if m.Claim is not the current one.

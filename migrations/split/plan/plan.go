@@ -27,7 +27,7 @@ const (
 
 // Defaults of what a plan need not say.
 const (
-	DefaultChunk  = 20 * time.Millisecond  // of SQLite, where a long read makes the write-ahead log grow
+	DefaultChunk  = 50 * time.Millisecond  // of SQLite, where a long read makes the write-ahead log grow
 	LongChunk     = 250 * time.Millisecond // of PostgreSQL, where readers keep nobody waiting
 	DefaultFence  = 100 * time.Millisecond
 	DefaultHold   = 5 * time.Second

@@ -66,7 +66,7 @@ func (x *direct) CopyChunk(ctx context.Context, m dialect.Move, from, to *schema
 		if err := x.claim(ctx, tx, m); err != nil {
 			return err
 		}
-		next, err := x.chunk(ctx, tx, from, to, p, limit)
+		next, err := x.chunk(ctx, tx, m, from, to, p, limit)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (x *direct) claim(ctx context.Context, tx *sqlx.Tx, m dialect.Move) error {
 
 // chunk finds the end of the chunk first: the delete needs it, too. Both look at the
 // source in one state, because they are one transaction.
-func (x *direct) chunk(ctx context.Context, tx *sqlx.Tx, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
+func (x *direct) chunk(ctx context.Context, tx *sqlx.Tx, m dialect.Move, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
 	where, args := between(from, p.Cursor, nil)
 	source := `source.` + quote(from.Table.Name)
 	last, err := keyAt(ctx, tx, from, source+where, args, limit-1)
@@ -113,8 +113,12 @@ func (x *direct) chunk(ctx context.Context, tx *sqlx.Tx, from, to *schema.Shape,
 		return p, x.db.explain(err, "clear the place of a chunk")
 	}
 	where, args = between(from, p.Cursor, last)
-	r, err := tx.ExecContext(ctx, `INSERT INTO main.`+quote(to.Table.Name)+`(`+quoteAll("", to.Written())+`) SELECT `+quoteAll("", from.Written())+
-		` FROM `+source+where+` ORDER BY `+quoteAll("", from.Key()), args...)
+	var r sql.Result
+	err = unguarded(ctx, tx, m, to, func() error {
+		r, err = tx.ExecContext(ctx, `INSERT INTO main.`+quote(to.Table.Name)+`(`+quoteAll("", to.Written())+`) SELECT `+quoteAll("", from.Written())+
+			` FROM `+source+where+` ORDER BY `+quoteAll("", from.Key()), args...)
+		return err
+	})
 	switch {
 	case sqlite.IsConstraint(err):
 		return p, &dialect.ClashError{Table: to.Table.Name, Err: err}
@@ -127,6 +131,31 @@ func (x *direct) chunk(ctx context.Context, tx *sqlx.Tx, from, to *schema.Shape,
 		p.Cursor = last
 	}
 	return p, err
+}
+
+// unguarded calls f while the table has no guard against inserts, and puts it back as it
+// was. Nobody else sees the table without it, because all of that is one transaction. The
+// guard would let each row of the engine pass, but it costs as much as the rest of the
+// insert, and more where it makes SQLite keep all rows of the SELECT before the first
+// goes in. A guard that is not there is not made anew: who looks for it must miss it.
+func unguarded(ctx context.Context, tx *sqlx.Tx, m dialect.Move, s *schema.Shape, f func() error) error {
+	name := triggerName(m.Split, s.Table.Name, "gI")
+	var guard string
+	err := tx.GetContext(ctx, &guard, `SELECT sql FROM main.sqlite_master WHERE type = 'trigger' AND name = ?`, name)
+	switch {
+	case isNone(err):
+		return f()
+	case err != nil:
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DROP TRIGGER main.`+quote(name)); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err // the transaction is over
+	}
+	_, err = tx.ExecContext(ctx, guard)
+	return err
 }
 
 // keyAt is the key of the row that stands behind skip others, or nil.
