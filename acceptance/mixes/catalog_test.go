@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,14 +95,21 @@ func waitFor(t *testing.T, proxy, service string) string {
 		r.SetURL(to)
 		r.Out.Host = r.In.Host
 	}}
+	var written, seen atomic.Int64 // how many changes have ended, and of how many the service has heard
+	written.Store(1)               // what came before
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && catalogRead.MatchString(r.URL.Path) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if all := written.Load(); reads && catalogRead.MatchString(r.URL.Path) && seen.Load() < all {
 			if err := caughtUp(r.Context(), service); err != nil {
 				http.Error(w, err.Error(), http.StatusBadGateway)
 				return
 			}
+			seen.Store(all) // perhaps less than another read has found, which costs a look
 		}
 		pass.ServeHTTP(w, r)
+		if !reads {
+			written.Add(1)
+		}
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

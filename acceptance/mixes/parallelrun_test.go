@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,18 +210,26 @@ func holdStill(t *testing.T, proxy, service, admin string) string {
 		r.Out.Host = r.In.Host
 	}}
 	var shop sync.RWMutex
+	var changed atomic.Bool // since the service was last known to have seen all
+	changed.Store(true)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead || !movedRead.MatchString(r.URL.Path) {
 			shop.RLock()
 			defer shop.RUnlock()
 			pass.ServeHTTP(w, r)
+			if r.Method != http.MethodGet && r.Method != http.MethodHead {
+				changed.Store(true)
+			}
 			return
 		}
 		shop.Lock()
 		defer shop.Unlock()
-		if err := caughtUp(r.Context(), service); err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
+		if changed.Load() {
+			if err := caughtUp(r.Context(), service); err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
+			changed.Store(false)
 		}
 		pass.ServeHTTP(w, r)
 		if err := comparisonsEnd(admin); err != nil {
