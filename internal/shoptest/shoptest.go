@@ -18,9 +18,12 @@ import (
 	"time"
 )
 
+// stripped leaves out what only debuggers read: linking takes half the time.
+const stripped = "-ldflags=-s -w"
+
 // Build builds the programs cmd/<name> into dir.
 func Build(ctx context.Context, dir string, programs ...string) error {
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	args := []string{"build", stripped, "-o", dir + string(filepath.Separator)}
 	for _, name := range programs {
 		args = append(args, "github.com/stranglerfig/toolkit/cmd/"+name)
 	}
@@ -34,7 +37,7 @@ func Build(ctx context.Context, dir string, programs ...string) error {
 // BuildTests compiles the tests of the package (an import path below the module)
 // into the file to.
 func BuildTests(ctx context.Context, to, pkg string) error {
-	out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", to, "github.com/stranglerfig/toolkit/"+pkg).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "test", stripped, "-c", "-o", to, "github.com/stranglerfig/toolkit/"+pkg).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("compile the tests of %s: %w\n%s", pkg, err, out)
 	}
