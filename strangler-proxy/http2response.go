@@ -56,6 +56,9 @@ func (s *http2Stream) answer(a ownAnswer) {
 	if a.retryAfter {
 		h.Set("Retry-After", "1")
 	}
+	if a.status == http.StatusRequestTimeout {
+		h.Set("Connection", "close") // net/http turns it into GOAWAY: such a client may not stay for the idle time, too
+	}
 	s.mark(h)
 	s.writer.WriteHeader(a.status)
 	_, _ = io.WriteString(s.writer, a.text)

@@ -32,7 +32,7 @@ var slowness = []struct {
 	{"reader", "GET /large HTTP/1.1\r\nHost: h\r\n\r\n", "", "take"},
 	{"reader of many", strings.Repeat("GET /large HTTP/1.1\r\nHost: h\r\n\r\n", 10), "", "take"},
 	// HEADERS of POST /up of h over http and then one byte of DATA after the other.
-	{"body by HTTP/2", http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x0a\x01\x04\x00\x00\x00\x01" + "\x83\x86\x41\x01h\x04\x03/up", "\x00\x00\x01\x00\x00\x00\x00\x00\x01x", "stream"},
+	{"body by HTTP/2", http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x0a\x01\x04\x00\x00\x00\x01" + "\x83\x86\x41\x01h\x04\x03/up", "\x00\x00\x01\x00\x00\x00\x00\x00\x01x", "stall"},
 	{"head by HTTP/2", http2.ClientPreface, "", "header"},
 	// SETTINGS with the largest window for streams, as much for the connection, and GET /large.
 	{"reader by HTTP/2", http2.ClientPreface + "\x00\x00\x06\x04\x00\x00\x00\x00\x00" + "\x00\x04\x7f\xff\xff\xff" +
