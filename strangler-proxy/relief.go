@@ -1,0 +1,49 @@
+package strangler
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/stranglerfig/toolkit/internal/pause"
+)
+
+// A relief gives memory back to the system once a crowd of clients has gone. By itself
+// the runtime would keep it for long: it collects what is left of a crowd when as much
+// again has been asked for, and those who stay ask for next to nothing.
+type relief struct {
+	busy func() int // connections of clients, and requests that are served
+	most int        // that were busy since memory was last given back
+	calm int        // looks in a row at which the crowd was gone
+}
+
+const (
+	crowd       = 100 // fewer are not worth a collection
+	reliefEvery = time.Second
+	reliefAfter = 3 // looks: a crowd that comes back at once finds its memory
+)
+
+// run looks until ctx ends.
+func (r *relief) run(ctx context.Context) {
+	for pause.For(ctx, reliefEvery) == nil {
+		if r.due(r.busy()) {
+			runtime.GC() // what is lent from a pool lives through one collection
+			debug.FreeOSMemory()
+		}
+	}
+}
+
+// due notes how many are busy and reports whether it is time to give memory back.
+func (r *relief) due(now int) bool {
+	r.most = max(r.most, now)
+	if now > r.most/4 || r.most-now < crowd {
+		r.calm = 0
+		return false
+	}
+	if r.calm++; r.calm < reliefAfter {
+		return false
+	}
+	r.most, r.calm = now, 0
+	return true
+}
