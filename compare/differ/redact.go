@@ -163,16 +163,13 @@ func (r *Redactor) cookie(pair string) string {
 
 // Body returns a body without secrets: JSON member by member, other text by [Redactor.Text].
 // Redacted JSON keeps its values and the spelling of numbers, but not its white space and
-// order. A body that is not UTF-8 is returned as it is.
+// order. Bytes that are not UTF-8 stay as they are, but for secrets between them.
 func (r *Redactor) Body(body []byte) []byte {
 	text := string(body)
 	if v, err := readJSON(text, Limits{}.orDefault().Depth); err == nil {
 		p := printer{redact: r, limit: int(^uint(0) >> 1)}
 		p.value(v, false)
 		return p.out
-	}
-	if checkUTF8(text) != nil {
-		return body
 	}
 	return []byte(r.Text(text))
 }

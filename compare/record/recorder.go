@@ -52,9 +52,9 @@ type Recorder struct {
 
 // NewRecorder listens on a free port of this machine and writes exchanges into dir.
 func NewRecorder(ctx context.Context, target, dir string, opts Options) (*Recorder, error) {
-	to, err := url.Parse(target)
-	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-		return nil, fmt.Errorf("target %q: give a URL such as http://127.0.0.1:9000", target)
+	to, err := targetOf(target)
+	if err != nil {
+		return nil, err
 	}
 	r := &Recorder{opts: opts.orDefault(), target: to, served: make(chan struct{})}
 	r.began = r.opts.Now()
@@ -83,6 +83,18 @@ func NewRecorder(ctx context.Context, target, dir string, opts Options) (*Record
 		_ = r.server.Serve(listener) // it ends by Close
 	}()
 	return r, nil
+}
+
+// targetOf reads the URL of a target. Recordings and reports name it, so it holds no password.
+func targetOf(target string) (*url.URL, error) {
+	to, err := url.Parse(target)
+	switch {
+	case err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https":
+		return nil, fmt.Errorf("target %q: give a URL such as http://127.0.0.1:9000", target)
+	case to.User != nil:
+		return nil, fmt.Errorf("target %s: leave the name and the password out; the suite sends its own", to.Redacted())
+	}
+	return to, nil
 }
 
 func (o Options) orDefault() Options {

@@ -160,7 +160,7 @@ func TestRecorderKeepsLongAndForeignBodies(t *testing.T) {
 		t.Errorf("an upload of %d bytes: %s arrived", len(long), body)
 	}
 	got := done()
-	if string(got[0].Response.Body) != `{"a":1}` || !bytes.Equal(got[1].Response.Body, zipped.Bytes()[:12]) || string(got[2].Response.Body) != "\xff\x00\xfe" {
+	if string(got[0].Response.Body) != `{"a":1}` || len(got[1].Response.Body) > 0 || got[1].Response.Hash == "" || string(got[2].Response.Body) != "\xff\x00\xfe" {
 		t.Errorf("bodies %q, %q, %q", got[0].Response.Body, got[1].Response.Body, got[2].Response.Body)
 	}
 	if m := got[3].Response; len(m.Body) > 0 || m.Length != int64(len(long)) || len(m.Hash) != 64 {

@@ -28,6 +28,9 @@ type Replayed struct {
 // recorded ones in later requests; real values are kept in memory only.
 func Replay(ctx context.Context, rec *Recording, target, dir string, opts Options) (Replayed, error) {
 	var r Replayed
+	if _, err := targetOf(target); err != nil {
+		return r, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return r, fmt.Errorf("recording: %w", err)
 	}
@@ -87,7 +90,8 @@ func (r *Replayed) send(ctx context.Context, client *http.Client, base string, e
 	}
 	for name, list := range e.Request.Header {
 		switch name {
-		case "Content-Length", "Connection", "Transfer-Encoding", "Upgrade", "Keep-Alive", "Te", "Trailer", "Expect":
+		case "Content-Length", "Connection", "Transfer-Encoding", "Upgrade", "Keep-Alive", "Te", "Trailer", "Expect",
+			"Content-Encoding": // a recording holds bodies without it
 			continue
 		}
 		for _, v := range list {

@@ -40,6 +40,9 @@ type Plan struct {
 // start, cached tests, no exchange) is Info.Problem and no error; an error means that there
 // is no recording to speak of, or that ctx ended.
 func Run(ctx context.Context, p Plan) (Info, error) {
+	if _, err := targetOf(p.Target); err != nil {
+		return Info{}, err
+	}
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return Info{}, fmt.Errorf("recording: %w", err)
 	}

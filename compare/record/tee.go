@@ -2,16 +2,12 @@ package record
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 )
 
@@ -77,7 +73,7 @@ func (t *tee) note(p []byte) {
 	}
 }
 
-// into puts what was kept into m, decoded as its header says.
+// into puts what was kept into m, as it reads.
 func (t *tee) into(m *Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,33 +82,5 @@ func (t *tee) into(m *Message) {
 		m.Hash = hex.EncodeToString(t.sum.Sum(nil))
 		return
 	}
-	m.Body = bytes.Clone(t.kept.Bytes())
-	if plain, ok := decode(m.Body, m.Header.Get("Content-Encoding"), t.limit); ok {
-		m.Body = plain
-	}
-}
-
-// decode takes off a content encoding. It reports false for one it does not know, a body
-// that is damaged, and one that unfolds beyond limit: these are compared as bytes.
-func decode(body []byte, encoding string, limit int64) ([]byte, bool) {
-	var in io.Reader
-	var err error
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "gzip", "x-gzip":
-		in, err = gzip.NewReader(bytes.NewReader(body))
-	case "deflate":
-		if in, err = zlib.NewReader(bytes.NewReader(body)); err != nil {
-			in, err = flate.NewReader(bytes.NewReader(body)), nil
-		}
-	default:
-		return nil, false
-	}
-	if err != nil {
-		return nil, false
-	}
-	plain, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if err != nil || int64(len(plain)) > limit {
-		return nil, false
-	}
-	return plain, true
+	m.setBody(bytes.Clone(t.kept.Bytes()), t.limit)
 }
