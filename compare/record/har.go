@@ -2,10 +2,8 @@ package record
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -44,7 +42,11 @@ type harEntry struct {
 
 type harHeader struct{ Name, Value string }
 
-const maxHAR = 2 << 30
+// Limits of a HAR: of the file, and of one entry, all of which is in memory at a time.
+const (
+	maxHAR   = 2 << 30
+	maxEntry = 64 << 20
+)
 
 // OpenHAR reads a HAR 1.2 file, entry by entry, as a recording. Secrets are hidden as in one.
 // Exchanges that say no test in X-Compare-Test belong to none.
@@ -57,30 +59,11 @@ func OpenHAR(path string) (*Recording, error) {
 	if info, err := f.Stat(); err != nil {
 		return nil, err
 	} else if info.Size() > maxHAR {
-		return nil, fmt.Errorf("%s: %d bytes; a HAR of at most %d is read", path, info.Size(), maxHAR)
+		return nil, fmt.Errorf("%s has %d bytes, and a HAR of at most %d is read; export fewer requests, or use compare record", path, info.Size(), maxHAR)
 	}
-	h := &har{path: path, redact: differ.NewRedactor([]byte("har")), rec: &Recording{Dir: path}}
-	dec := json.NewDecoder(f)
-	if err := h.enter(dec, "log"); err != nil {
-		return nil, h.bad(dec, err)
-	}
-	if err := h.enter(dec, "entries"); err != nil {
-		return nil, h.bad(dec, err)
-	}
-	if err := delimiter(dec, '['); err != nil {
-		return nil, h.bad(dec, err)
-	}
-	for dec.More() {
-		var e harEntry
-		if err := dec.Decode(&e); err != nil {
-			return nil, h.bad(dec, err)
-		}
-		if err := h.add(&e); err != nil {
-			return nil, h.bad(dec, err)
-		}
-	}
-	if err := delimiter(dec, ']'); err != nil {
-		return nil, h.bad(dec, err)
+	h := &har{path: path, redact: differ.NewRedactor([]byte("har")), rec: &Recording{Dir: path}, in: newScanner(f)}
+	if err := h.read(); err != nil {
+		return nil, h.bad(err)
 	}
 	h.finish()
 	return h.rec, nil
@@ -92,53 +75,56 @@ type har struct {
 	rec    *Recording
 	origin string
 	ended  time.Time
+	in     *scanner
 
 	headers interner
 }
 
-func (h *har) bad(dec *json.Decoder, err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("it is cut off")
+// bad says where the file is not what it has to be, and what to do.
+func (h *har) bad(err error) error {
+	entry := len(h.rec.Exchanges) + 1
+	if errors.Is(err, errTooLong) {
+		return fmt.Errorf("%s: entry %d, from about byte %d on, is longer than %d bytes; take it out, or use compare record", h.path, entry, h.in.offset, maxEntry)
 	}
-	return fmt.Errorf("%s is no HAR 1.2 file: near byte %d: %w", h.path, dec.InputOffset(), err)
+	return fmt.Errorf("%s is no HAR 1.2 file, as browsers and proxies export them: entry %d, near byte %d: %w", h.path, entry, h.in.offset, err)
 }
 
-// enter goes into an object, up to the value of the member name.
-func (h *har) enter(dec *json.Decoder, name string) error {
-	if err := delimiter(dec, '{'); err != nil {
-		return err
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
+// read goes through the file; there has to be a log, and entries in it.
+func (h *har) read() error {
+	found := false
+	err := h.in.members(func(name string) error {
+		if name != "log" {
+			return h.in.skip()
 		}
-		if key == name {
-			return nil
-		}
-		var skipped json.RawMessage
-		if err := dec.Decode(&skipped); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("it has no %q", name)
-}
-
-func delimiter(dec *json.Decoder, want json.Delim) error {
-	token, err := dec.Token()
-	if err == nil && token != want {
-		err = fmt.Errorf("%v stands where %v has to be", token, want)
+		return h.in.members(func(name string) error {
+			if name != "entries" {
+				return h.in.skip()
+			}
+			found = true
+			return h.in.elements(h.entry)
+		})
+	})
+	if err == nil && !found {
+		err = errors.New("it has no log.entries")
 	}
 	return err
 }
 
+func (h *har) entry() error {
+	var e harEntry
+	if err := h.in.decode(&e, maxEntry); err != nil {
+		return err
+	}
+	return h.add(&e)
+}
+
 func (h *har) add(e *harEntry) error {
 	if len(h.rec.Exchanges) >= maxExchanges {
-		return fmt.Errorf("more than %d entries", maxExchanges)
+		return fmt.Errorf("more than %d entries; export fewer requests", maxExchanges)
 	}
 	u, err := url.Parse(e.Request.URL)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("entry %d: the URL %q is none", len(h.rec.Exchanges), e.Request.URL)
+		return fmt.Errorf("the URL %q is none", e.Request.URL)
 	}
 	if h.origin == "" {
 		h.origin = u.Scheme + "://" + u.Host
