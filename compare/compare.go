@@ -73,13 +73,7 @@ type judge struct {
 
 func newJudge(in Recordings, opts Options) (*judge, error) {
 	rules := opts.Rules
-	for _, r := range in.Before {
-		rules.BeforeOrigins = append(rules.BeforeOrigins, r.Info.Recorder, r.Info.Target)
-	}
-	for _, r := range in.After {
-		rules.AfterOrigins = append(rules.AfterOrigins, r.Info.Recorder, r.Info.Target)
-	}
-	rules.BeforeOrigins, rules.AfterOrigins = origins(rules.BeforeOrigins), origins(rules.AfterOrigins)
+	rules.BeforeOrigins, rules.AfterOrigins = origins(rules.BeforeOrigins, in.Before), origins(rules.AfterOrigins, in.After)
 	if rules.Limits.BodyBytes == 0 {
 		rules.Limits.BodyBytes = 64 << 20 // a table is compared as one body
 	}
@@ -98,7 +92,7 @@ func newJudge(in Recordings, opts Options) (*judge, error) {
 	for _, r := range in.Before {
 		routes.Learn(func(yield func(method, path string) bool) {
 			for i := range r.Exchanges {
-				if !yield(r.Exchanges[i].Method, r.Exchanges[i].Path) {
+				if !yield(r.Exchanges[i].Method, r.Exchanges[i].Named()) {
 					return
 				}
 			}
@@ -134,8 +128,15 @@ func (j *judge) sound(list []*record.Recording) bool {
 	return !slices.ContainsFunc(list, func(r *record.Recording) bool { return problemOf(r) != "" })
 }
 
-// origins drops what is empty or there twice: an origin of nothing would match everywhere.
-func origins(list []string) []string {
+// origins adds those of recordings to a list, and drops what is empty or there twice: an
+// origin of nothing would match everywhere.
+func origins(list []string, runs []*record.Recording) []string {
+	list = slices.Clone(list)
+	for _, r := range runs {
+		for _, s := range r.Info.Each() {
+			list = append(list, s.Recorder, s.Target)
+		}
+	}
 	slices.Sort(list)
 	return slices.DeleteFunc(slices.Compact(list), func(s string) bool { return s == "" })
 }

@@ -124,7 +124,7 @@ func (j *judge) finding(k groupKey, f differ.Finding, before, after *side, p ali
 	b, a := &before.rec.Exchanges[p.Before], &after.rec.Exchanges[p.After]
 	if g.Count == 1 {
 		g.Name, g.Example = cmp.Or(a.Route, j.nameOf(a.Method, a.Path)), b.Seq
-		g.Curl = [2]string{curl(before.rec.Info.Target, b), curl(after.rec.Info.Target, a)}
+		g.Curl = [2]string{curl(before.rec.Info.TargetOf(b.Service), b), curl(after.rec.Info.TargetOf(a.Service), a)}
 	}
 	if b.Test != "" && len(g.Tests) < namedTests && !slices.Contains(g.Tests, b.Test) {
 		g.Tests = append(g.Tests, b.Test)

@@ -26,7 +26,7 @@ func newSide(rec *record.Recording, routes *align.Routes) *side {
 			e.Test = windows.testOf(e)
 		}
 		s.items[i] = align.Item{
-			Test: e.Test, Method: e.Method, Path: e.Path, Route: routes.Route(e.Method, e.Path), Print: printOf(e),
+			Test: e.Test, Method: e.Method, Path: e.Path, Route: routes.Route(e.Method, e.Named()), Print: printOf(e),
 			Status: e.Status, Start: e.Start, End: e.End(),
 		}
 	}

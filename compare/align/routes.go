@@ -67,12 +67,10 @@ func segments(method, path string) []string {
 
 // Settle decides what is a parameter. It is called once, after the last Learn.
 func (r *Routes) Settle() {
-	all := uint64(1)<<min(r.runs, maxRuns) - 1
-	if r.runs >= maxRuns {
-		all = ^uint64(0)
-	}
 	for _, n := range r.methods {
-		n.settle(n.runs & all)
+		for _, kid := range n.kids { // the name of a service, or nothing: never a parameter
+			kid.settle(kid.runs)
+		}
 	}
 }
 

@@ -242,7 +242,7 @@ func TestExitCodes(t *testing.T) {
 		"no such command": {append(base, "--", "no-such-command-here"), 3, "INVALID"},
 		"no exchange":     {append(base, "--", "true"), 3, "no request came"},
 		"reset fails":     {append(base, "--reset", "exit 1", "--", "sh", "-c", suite), 3, "reset failed"},
-		"unreachable":     {append(base, "--after", "http://127.0.0.1:1", "--wait", "50ms", "--", "sh", "-c", suite), 3, "cannot be reached"},
+		"unreachable":     {[]string{"run", "--before", s.URL, "--after", "http://127.0.0.1:1", "--wait", "50ms", "--out", t.TempDir(), "--quiet", "--", "sh", "-c", suite}, 3, "cannot be reached"},
 		"covered":         {append(base, "--require-routes", "orders-read", "--", "sh", "-c", suite), 0, "SAME"},
 		"not covered":     {append(base, "--require-routes", "orders-*", "--", "sh", "-c", suite), 4, "orders-write is required"},
 		"no such route":   {append(base, "--require-routes", "nothing", "--", "sh", "-c", suite), 4, "nothing is required"},

@@ -12,7 +12,8 @@ import (
 )
 
 func (t *tool) replay() *cobra.Command {
-	var target, out string
+	var out string
+	var target []string
 	cmd := &cobra.Command{
 		Use:   "replay RECORDING --target URL --out DIR",
 		Short: "Send the requests of a recording again and record the answers",
@@ -23,8 +24,12 @@ func (t *tool) replay() *cobra.Command {
 		Example: "  strangler compare replay compare-out/before-1 --target http://127.0.0.1:8080 --out var/replayed",
 		Args:    exactly("RECORDING"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if target == "" || out == "" {
+			if len(target) == 0 || out == "" {
 				return program.Fail(program.Usage, "usage: "+cmd.CommandPath()+" RECORDING --target URL --out DIR", "--target or --out is missing")
+			}
+			services, err := serviceURLs("--target", target)
+			if err != nil {
+				return err
 			}
 			rec, err := open(args[0])
 			if err != nil {
@@ -33,13 +38,13 @@ func (t *tool) replay() *cobra.Command {
 			if err := rec.Load(); err != nil {
 				return program.Fail(program.Usage, "", "%w", err)
 			}
-			r, err := record.Replay(cmd.Context(), rec, target, out, record.Options{Redactor: differ.NewRedactor([]byte(rand.Text()))})
+			r, err := record.Replay(cmd.Context(), rec, services, out, record.Options{Redactor: differ.NewRedactor([]byte(rand.Text()))})
 			if err != nil {
 				return runError(cmd.Context(), err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d requests sent\n", out, r.Sent)
 			if r.Skipped > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "note: %d requests were left out: the recording does not hold them whole\n", r.Skipped)
+				fmt.Fprintf(cmd.OutOrStdout(), "note: %d requests were left out: the recording does not hold them whole, or --target does not name their service\n", r.Skipped)
 			}
 			if r.Secrets > 0 {
 				fmt.Fprintf(cmd.OutOrStdout(), "note: %d requests carried hashes in place of secrets\n", r.Secrets)
@@ -48,7 +53,7 @@ func (t *tool) replay() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&target, "target", "", "URL of the system")
+	cmd.Flags().StringArrayVar(&target, "target", nil, "URL of the system; of several services NAME=URL for each")
 	cmd.Flags().StringVar(&out, "out", "", "folder of the new recording")
 	return cmd
 }

@@ -38,8 +38,8 @@ type recordFlags struct {
 func (f *recordFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.results, "results", "auto", "how the command tells the outcome of each test: auto, gotest, junit:GLOB, tap or exit")
-	flags.StringSliceVar(&f.urlEnv, "url-env", []string{"BASE_URL"}, "variables that tell the command its base URL; {{base_url}} in its arguments is replaced, too")
-	flags.StringVar(&f.reset, "reset", "", "command for the shell that restores the target's data before each run; it finds COMPARE_RUN and COMPARE_TARGET")
+	flags.StringSliceVar(&f.urlEnv, "url-env", nil, "variables that tell the command its base URL (default BASE_URL), or as NAME=SERVICE that of one of several services (default SERVICE_URL); {{base_url}} and {{base_url:SERVICE}} in its arguments are replaced, too")
+	flags.StringVar(&f.reset, "reset", "", "command for the shell that restores the target's data before each run; it finds COMPARE_RUN and COMPARE_TARGET (COMPARE_TARGET_SERVICE)")
 	flags.StringVar(&f.health, "health", "/healthz", "path at which the target has to answer before a run; any answer below 500 will do")
 	flags.StringVar(&f.host, "host", "", "Host to ask the target for, instead of the one the command uses")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long one run of the command may take")
@@ -63,9 +63,9 @@ func (f *recordFlags) check() error {
 }
 
 // plan is one run of the command.
-func (f *recordFlags) plan(cmd *cobra.Command, name, target, dir string, args []string, redact *differ.Redactor) record.Plan {
+func (f *recordFlags) plan(cmd *cobra.Command, name string, services []record.Service, dir string, args []string, redact *differ.Redactor) record.Plan {
 	p := record.Plan{
-		Name: name, Target: target, Dir: dir, URLEnv: f.urlEnv, Results: f.results, Health: f.health, Wait: f.wait,
+		Name: name, Services: services, Dir: dir, Results: f.results, Health: f.health, Wait: f.wait,
 		Command: record.Command{Args: args, Env: os.Environ(), Dir: f.dir, Timeout: f.timeout},
 		Options: record.Options{MaxBody: f.maxBody, Redactor: redact, Host: f.host},
 		AtOnce:  f.atOnce, Show: cmd.ErrOrStderr(),
@@ -82,7 +82,7 @@ func (f *recordFlags) plan(cmd *cobra.Command, name, target, dir string, args []
 func (t *tool) run() *cobra.Command {
 	var rf recordFlags
 	var jf judgeFlags
-	var before, after string
+	var before, after []string
 	var beforeRuns, afterRuns int
 	cmd := &cobra.Command{
 		Use:   "run --before URL --after URL -- COMMAND...",
@@ -90,7 +90,8 @@ func (t *tool) run() *cobra.Command {
 		Long: "Run a test command against BEFORE twice and against AFTER once, through a recorder, and compare the outcome\n" +
 			"of each test and every HTTP exchange. The command needs nothing but a base URL: it is in BASE_URL, and\n" +
 			"{{base_url}} in its arguments is replaced. What differs between the two runs of BEFORE is noise and\n" +
-			"compared by its kind.\n\n" +
+			"compared by its kind. A suite that talks to several services gets a URL for each:\n" +
+			"--url-env ORDERS_URL=orders --before orders=URL --after orders=URL.\n\n" +
 			"Exit codes: 0 the same, 1 different, 2 wrong usage, 3 the runs cannot be compared (the command could not\n" +
 			"run, cached tests, no exchange, a reset that failed, a target that cannot be reached), 4 inconclusive (too\n" +
 			"noisy, flaky, or required routes not covered). go test is run with -count=1 and one test at a time\n" +
@@ -100,13 +101,17 @@ func (t *tool) run() *cobra.Command {
 			"  strangler compare run --before $A --after $B -- hurl --test --variable host={{base_url}} suite/*.hurl",
 		Args: commandArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if before == "" || after == "" {
+			if len(before) == 0 || len(after) == 0 {
 				return program.Fail(program.Usage, "usage: "+cmd.CommandPath()+" --before URL --after URL -- COMMAND...", "--before or --after is missing")
 			}
 			if beforeRuns < 2 || beforeRuns > maxRuns || afterRuns < 1 || afterRuns > maxRuns {
 				return program.Fail(program.Usage, "BEFORE has to run at least twice to know its noise", "--before-runs %d, --after-runs %d", beforeRuns, afterRuns)
 			}
 			if err := rf.check(); err != nil {
+				return err
+			}
+			targets, err := rf.both(before, after)
+			if err != nil {
 				return err
 			}
 			opts, err := t.options(jf)
@@ -117,7 +122,7 @@ func (t *tool) run() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := runs{flags: rf, out: jf.out, args: args, targets: [2]string{before, after}, times: [2]int{beforeRuns, afterRuns}, spec: spec}
+			r := runs{flags: rf, out: jf.out, args: args, targets: targets, times: [2]int{beforeRuns, afterRuns}, spec: spec}
 			in, err := t.recordAll(cmd, r)
 			if err != nil {
 				return err
@@ -129,8 +134,8 @@ func (t *tool) run() *cobra.Command {
 			return verdictError(verdict)
 		},
 	}
-	cmd.Flags().StringVar(&before, "before", "", "URL of the system as it was")
-	cmd.Flags().StringVar(&after, "after", "", "URL of the system as it is now")
+	cmd.Flags().StringArrayVar(&before, "before", nil, "URL of the system as it was; of several services NAME=URL for each")
+	cmd.Flags().StringArrayVar(&after, "after", nil, "URL of the system as it is now; of several services NAME=URL for each")
 	cmd.Flags().IntVar(&beforeRuns, "before-runs", 2, "how often to run against BEFORE; more find more of its noise")
 	cmd.Flags().IntVar(&afterRuns, "after-runs", 1, "how often to run against AFTER")
 	rf.add(cmd)
@@ -155,7 +160,7 @@ type runs struct {
 	flags   recordFlags
 	out     string
 	args    []string
-	targets [2]string
+	targets [2][]record.Service
 	times   [2]int
 	spec    state.Spec
 }
@@ -201,7 +206,7 @@ func complete(in compare.Recordings) compare.Recordings {
 }
 
 func (t *tool) recordOne(cmd *cobra.Command, p record.Plan) (*record.Recording, error) {
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", p.Name, p.Target)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", p.Name, record.Targets(p.Services))
 	info, err := record.Run(cmd.Context(), p)
 	if err != nil {
 		return nil, runError(cmd.Context(), err)
@@ -225,7 +230,8 @@ func runError(ctx context.Context, err error) error {
 
 func (t *tool) record() *cobra.Command {
 	var rf recordFlags
-	var target, out, name string
+	var out, name string
+	var target []string
 	cmd := &cobra.Command{
 		Use:   "record --target URL --out DIR -- COMMAND...",
 		Short: "Run a test command once through the recorder, without a verdict",
@@ -234,13 +240,17 @@ func (t *tool) record() *cobra.Command {
 		Example: "  strangler compare record --target http://127.0.0.1:9000 --out var/before-1 -- go test ./acceptance/...",
 		Args:    commandArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if target == "" || out == "" {
+			if len(target) == 0 || out == "" {
 				return program.Fail(program.Usage, "usage: "+cmd.CommandPath()+" --target URL --out DIR -- COMMAND...", "--target or --out is missing")
 			}
 			if err := rf.check(); err != nil {
 				return err
 			}
-			rec, err := t.recordOne(cmd, rf.plan(cmd, cmp.Or(name, filepath.Base(out)), target, out, args, differ.NewRedactor([]byte(rand.Text()))))
+			services, err := rf.services("--target", target)
+			if err != nil {
+				return err
+			}
+			rec, err := t.recordOne(cmd, rf.plan(cmd, cmp.Or(name, filepath.Base(out)), services, out, args, differ.NewRedactor([]byte(rand.Text()))))
 			if err != nil {
 				return err
 			}
@@ -252,7 +262,7 @@ func (t *tool) record() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&target, "target", "", "URL of the system")
+	cmd.Flags().StringArrayVar(&target, "target", nil, "URL of the system; of several services NAME=URL for each")
 	cmd.Flags().StringVar(&out, "out", "", "folder of the recording")
 	cmd.Flags().StringVar(&name, "name", "", "what reports call the run (default the folder's name)")
 	rf.add(cmd)

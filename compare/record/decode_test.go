@@ -212,7 +212,7 @@ func TestReplaySendsWhatWasPacked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := record.Replay(t.Context(), rec, target.URL, t.TempDir(), record.Options{}); err != nil {
+	if _, err := record.Replay(t.Context(), rec, []record.Service{{Target: target.URL}}, t.TempDir(), record.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 2 || got[1] != ` {"a":1}` {
@@ -223,7 +223,7 @@ func TestReplaySendsWhatWasPacked(t *testing.T) {
 func TestATargetWithAPasswordIsRefused(t *testing.T) {
 	t.Parallel()
 	p := plan(t, "true")
-	p.Target = "http://ann:" + aPassword + "@127.0.0.1:1"
+	p.Services[0].Target = "http://ann:" + aPassword + "@127.0.0.1:1"
 	if _, err := record.Run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "leave the name and the password out") || strings.Contains(err.Error(), aPassword) {
 		t.Errorf("%v", err)
 	}

@@ -12,6 +12,7 @@ import (
 // An Exchange is one request and the answer to it, without secrets.
 type Exchange struct {
 	Seq      int           // order in which the exchanges of a run began
+	Service  string        // that the request went to; empty if the suite talks to one
 	Test     string        // what the test said in X-Compare-Test; empty if nothing
 	Start    time.Duration // since the run began
 	Duration time.Duration
@@ -51,6 +52,7 @@ func (m *Message) Comparable() (body []byte, whole bool) {
 // line is an exchange as it stands in exchanges.ndjson.
 type line struct {
 	Seq      int         `json:"seq"`
+	Service  string      `json:"service,omitempty"`
 	Test     string      `json:"test,omitempty"`
 	StartUS  int64       `json:"start_us"`
 	TookUS   int64       `json:"took_us"`
@@ -78,7 +80,7 @@ func (e *Exchange) MarshalJSON() ([]byte, error) { return json.Marshal(e.line())
 
 func (e *Exchange) line() *line {
 	return &line{
-		Seq: e.Seq, Test: e.Test, StartUS: e.Start.Microseconds(), TookUS: e.Duration.Microseconds(), Method: e.Method, Path: e.Path,
+		Seq: e.Seq, Service: e.Service, Test: e.Test, StartUS: e.Start.Microseconds(), TookUS: e.Duration.Microseconds(), Method: e.Method, Path: e.Path,
 		Request: e.Request.line(), Status: e.Status, Response: e.Response.line(), ServedBy: e.ServedBy, Route: e.Route, Opaque: e.Opaque, Error: e.Error,
 	}
 }
@@ -98,7 +100,7 @@ func (e *Exchange) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("body of the response: %w", err)
 	}
 	*e = Exchange{
-		Seq: l.Seq, Test: l.Test, Start: time.Duration(l.StartUS) * time.Microsecond, Duration: time.Duration(l.TookUS) * time.Microsecond,
+		Seq: l.Seq, Service: l.Service, Test: l.Test, Start: time.Duration(l.StartUS) * time.Microsecond, Duration: time.Duration(l.TookUS) * time.Microsecond,
 		Method: l.Method, Path: l.Path, Request: request, Status: l.Status, Response: response,
 		ServedBy: l.ServedBy, Route: l.Route, Opaque: l.Opaque, Error: l.Error,
 	}

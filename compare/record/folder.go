@@ -42,9 +42,10 @@ type Info struct {
 	Schema    int       `json:"schema"` // 1
 	Name      string    `json:"name"`   // "before 1"
 	Target    string    `json:"target"`
-	Recorder  string    `json:"recorder"` // URL that the suite was given
-	Command   []string  `json:"command"`  // without secrets
-	Results   string    `json:"results"`  // how the outcomes were read
+	Recorder  string    `json:"recorder"`           // URL that the suite was given
+	Services  []Service `json:"services,omitempty"` // of a suite that talks to several
+	Command   []string  `json:"command"`            // without secrets
+	Results   string    `json:"results"`            // how the outcomes were read
 	Started   time.Time `json:"started"`
 	Ended     time.Time `json:"ended,omitzero"`
 	Status    string    `json:"status"`

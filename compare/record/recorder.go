@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/stranglerfig/toolkit/compare/differ"
@@ -39,31 +38,39 @@ type Recorder struct {
 	URL string
 
 	opts      Options
+	service   string
 	target    *url.URL
-	began     time.Time
+	sink      *sink
 	proxy     *httputil.ReverseProxy
 	transport *http.Transport
 	server    *http.Server
 	served    chan struct{}
-	next      atomic.Int64
-	out       *writer
 	open      sync.WaitGroup
 }
 
 // NewRecorder listens on a free port of this machine and writes exchanges into dir.
 func NewRecorder(ctx context.Context, target, dir string, opts Options) (*Recorder, error) {
-	to, err := targetOf(target)
+	opts = opts.orDefault()
+	s, err := newSink(dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{opts: opts.orDefault(), target: to, served: make(chan struct{})}
-	r.began = r.opts.Now()
-	if r.out, err = newWriter(dir, r.opts.Redactor); err != nil {
+	r, err := s.recorder(ctx, Service{Target: target}, opts)
+	if err != nil {
+		_, _, _ = s.close() // nothing was written
+	}
+	return r, err
+}
+
+// recorder puts a recorder before a service; what passes goes to the sink.
+func (s *sink) recorder(ctx context.Context, service Service, opts Options) (*Recorder, error) {
+	to, err := targetOf(service.Target)
+	if err != nil {
 		return nil, err
 	}
+	r := &Recorder{opts: opts, service: service.Name, target: to, sink: s, served: make(chan struct{})}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		_, _ = r.out.close() // nothing was written
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	r.URL = "http://" + listener.Addr().String()
@@ -116,19 +123,18 @@ func (o Options) orDefault() Options {
 // Close stops listening, waits for exchanges in flight until ctx ends, and completes the
 // file. It returns how many exchanges were written and how many could not be.
 func (r *Recorder) Close(ctx context.Context) (written, lost int, err error) {
+	r.stop(ctx)
+	return r.sink.close()
+}
+
+// stop stops listening and waits for exchanges in flight until ctx ends.
+func (r *Recorder) stop(ctx context.Context) {
 	if err := r.server.Shutdown(ctx); err != nil {
 		_ = r.server.Close() // whoever still waits is cut off
 	}
 	<-r.served
 	r.transport.CloseIdleConnections()
-	done := make(chan struct{})
-	go func() {
-		r.open.Wait()
-		close(done)
-	}()
-	<-done
-	written, err = r.out.close()
-	return written, int(r.next.Load()) - written, err
+	r.open.Wait()
 }
 
 // A passage is an exchange on its way through.
@@ -147,9 +153,9 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.open.Add(1)
 	defer r.open.Done()
 	p := &passage{began: r.opts.Now()}
-	p.Seq = int(r.next.Add(1))
+	p.Seq, p.Service = int(r.sink.next.Add(1)), r.service
 	p.Test, p.Method, p.Path = req.Header.Get(TestHeader), req.Method, req.RequestURI
-	p.Start = p.began.Sub(r.began)
+	p.Start = p.began.Sub(r.sink.began)
 	req.Header.Del(TestHeader)
 	p.Request.Header = req.Header.Clone()
 	body := req.Body
@@ -265,7 +271,7 @@ func (r *Recorder) finish(p *passage) {
 		}
 	}
 	e := p.Exchange
-	r.out.put(&e)
+	r.sink.out.put(&e)
 }
 
 // watched flushes an answer as soon as it is complete, so that the client does not wait for

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,16 +20,16 @@ import (
 type Replayed struct {
 	Info    Info
 	Sent    int
-	Skipped int // requests that a recording does not hold whole: long bodies, upgrades
+	Skipped int // requests that a recording does not hold whole (long bodies, upgrades), or to a service that was not given
 	Secrets int // requests with secrets that were sent as their hashes: the recording holds no more
 }
 
 // Replay sends the requests of a recording again, one after the other, and records the
 // answers in dir. Identifiers and tokens that the target makes anew take the place of the
 // recorded ones in later requests; real values are kept in memory only.
-func Replay(ctx context.Context, rec *Recording, target, dir string, opts Options) (Replayed, error) {
+func Replay(ctx context.Context, rec *Recording, services []Service, dir string, opts Options) (Replayed, error) {
 	var r Replayed
-	if _, err := targetOf(target); err != nil {
+	if err := checkServices(services); err != nil {
 		return r, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -39,21 +40,22 @@ func Replay(ctx context.Context, rec *Recording, target, dir string, opts Option
 	}
 	opts = opts.orDefault()
 	r.Info = Info{
-		Schema: 1, Name: filepath.Base(dir), Target: target, Command: []string{"replay", rec.Info.Name}, Results: NoResults,
+		Schema: 1, Name: filepath.Base(dir), Command: []string{"replay", rec.Info.Name}, Results: NoResults,
 		Started: opts.Now().UTC(), Status: Running,
 	}
+	r.Info.setServices(services)
 	if err := writeJSON(filepath.Join(dir, infoFile), &r.Info); err != nil {
 		return r, err
 	}
-	recorder, err := NewRecorder(ctx, target, dir, opts)
+	all, err := newRecorders(ctx, services, dir, opts)
 	if err != nil {
 		return r, err
 	}
-	r.Info.Recorder = recorder.URL
-	err = r.sendAll(ctx, rec, recorder.URL)
+	r.Info.setServices(all.services)
+	err = r.sendAll(ctx, rec, all)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	written, lost, closeErr := recorder.Close(closing)
+	written, lost, closeErr := all.close(closing)
 	r.Info.Exchanges, r.Info.Lost, r.Info.Ended, r.Info.Status = written, lost, opts.Now().UTC(), Complete
 	if err != nil {
 		r.Info.Status = Interrupted
@@ -61,7 +63,7 @@ func Replay(ctx context.Context, rec *Recording, target, dir string, opts Option
 	return r, errors.Join(err, closeErr, writeJSON(filepath.Join(dir, outcomesFile), outcome.Outcomes{Tests: []outcome.Test{}}), writeJSON(filepath.Join(dir, infoFile), &r.Info))
 }
 
-func (r *Replayed) sendAll(ctx context.Context, rec *Recording, base string) error {
+func (r *Replayed) sendAll(ctx context.Context, rec *Recording, all *recorders) error {
 	client := &http.Client{
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -71,11 +73,12 @@ func (r *Replayed) sendAll(ctx context.Context, rec *Recording, base string) err
 	values := newRenaming()
 	for i := range rec.Exchanges {
 		e := &rec.Exchanges[i]
-		if !e.Request.kept() || e.Opaque || strings.Contains(e.Path, "://") {
+		to := slices.IndexFunc(all.services, func(s Service) bool { return s.Name == e.Service })
+		if to < 0 || !e.Request.kept() || e.Opaque || strings.Contains(e.Path, "://") {
 			r.Skipped++
 			continue
 		}
-		if err := r.send(ctx, client, base, e, values); err != nil {
+		if err := r.send(ctx, client, all.services[to].Recorder, e, values); err != nil {
 			return fmt.Errorf("replay %s %s: %w", e.Method, e.Path, err)
 		}
 	}

@@ -19,17 +19,18 @@ import (
 // A Plan says what to record.
 type Plan struct {
 	Name    string // "before 1"
-	Target  string
 	Dir     string // of the recording; it is made, and must hold nothing else
 	Command Command
-	URLEnv  []string // variables that hold the recorder's URL; none means BASE_URL
-	Results string   // auto, gotest, junit:GLOB, tap or exit; empty is auto
-	AtOnce  bool     // leave it to go test how many tests run at a time
-	Health  string   // path at which the target has to answer first; empty means /healthz
-	Wait    time.Duration
-	Reset   []string // command that restores the target's data; none leaves it as it is
-	Options Options
-	Show    io.Writer // where the command's own words go; nil discards
+	// Services are what the suite talks to, at least one. The first, if it names no variables for
+	// its URL, has BASE_URL.
+	Services []Service
+	Results  string // auto, gotest, junit:GLOB, tap or exit; empty is auto
+	AtOnce   bool   // leave it to go test how many tests run at a time
+	Health   string // path at which the target has to answer first; empty means /healthz
+	Wait     time.Duration
+	Reset    []string // command that restores the target's data; none leaves it as it is
+	Options  Options
+	Show     io.Writer // where the command's own words go; nil discards
 	// State, if not nil, is called once the command has ended, to note the state of the
 	// databases in the folder.
 	State func(ctx context.Context, dir string) error
@@ -40,7 +41,7 @@ type Plan struct {
 // start, cached tests, no exchange) is Info.Problem and no error; an error means that there
 // is no recording to speak of, or that ctx ended.
 func Run(ctx context.Context, p Plan) (Info, error) {
-	if _, err := targetOf(p.Target); err != nil {
+	if err := checkServices(p.Services); err != nil {
 		return Info{}, err
 	}
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
@@ -51,9 +52,10 @@ func Run(ctx context.Context, p Plan) (Info, error) {
 	}
 	p = p.orDefault()
 	r := &run{Plan: p, info: Info{
-		Schema: 1, Name: p.Name, Target: p.Target, Command: words(p.Command.Args, p.Options), Results: p.Results,
+		Schema: 1, Name: p.Name, Command: words(p.Command.Args, p.Options), Results: p.Results,
 		Started: p.Options.Now().UTC(), Status: Running,
 	}}
+	r.info.setServices(p.Services)
 	if err := r.save(); err != nil {
 		return r.info, err
 	}
@@ -79,8 +81,9 @@ func (p Plan) orDefault() Plan {
 	if p.Show == nil {
 		p.Show = io.Discard
 	}
-	if len(p.URLEnv) == 0 {
-		p.URLEnv = []string{"BASE_URL"}
+	p.Services = slices.Clone(p.Services)
+	if first := &p.Services[0]; len(first.URLEnv) == 0 {
+		first.URLEnv = []string{"BASE_URL"}
 	}
 	return p
 }
@@ -123,19 +126,21 @@ func (r *run) do(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err := r.reach(ctx); err != nil {
-		r.problem("%s: %s cannot be reached: %v", r.Name, r.Target, err)
-		return nil
+	for _, s := range r.Services {
+		if err := r.reach(ctx, s.Target); err != nil {
+			r.problem("%s: %s cannot be reached: %v", r.Name, s.orTarget(), err)
+			return nil
+		}
 	}
-	recorder, err := NewRecorder(ctx, r.Target, r.Dir, r.Options)
+	all, err := newRecorders(ctx, r.Services, r.Dir, r.Options)
 	if err != nil {
 		return err
 	}
-	r.info.Recorder = recorder.URL
-	runErr := r.command(ctx, recorder.URL)
+	r.info.setServices(all.services)
+	runErr := r.command(ctx, all)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	written, lost, err := recorder.Close(closing)
+	written, lost, err := all.close(closing)
 	r.info.Exchanges, r.info.Lost = written, lost
 	if err != nil || ctx.Err() != nil {
 		return err
@@ -171,12 +176,19 @@ func (r *run) judge(runErr error) {
 	case len(outcomes.Cached) > 0:
 		r.problem("%s: go test took the results of %s from its cache and ran nothing; add -count=1", r.Name, strings.Join(outcomes.Cached, ", "))
 	case r.info.Exchanges == 0:
-		r.problem("%s: no request came to the recorder; does the command take its address from %s or {{base_url}}?", r.Name, strings.Join(r.URLEnv, ", "))
+		r.problem("%s: no request came to the recorder; does the command take its address from %s or {{base_url}}?", r.Name, strings.Join(r.urlEnv(), ", "))
 	case r.info.Lost > 0:
 		r.problem("%s: %d exchanges could not be written", r.Name, r.info.Lost)
 	case len(outcomes.Tests) == 0:
 		r.problem("%s: the command ran no test", r.Name)
 	}
+}
+
+func (r *run) urlEnv() (names []string) {
+	for _, s := range r.Services {
+		names = append(names, s.URLEnv...)
+	}
+	return names
 }
 
 // reset runs the reset command. It may start the target anew: what it leaves running stays, and
@@ -189,7 +201,7 @@ func (r *run) reset(ctx context.Context) error {
 	defer out.Close()
 	c := Command{
 		Args: r.Reset, Dir: r.Command.Dir, Timeout: 10 * time.Minute, Stdout: out, Stderr: out, Keep: true,
-		Env: append(slices.Clone(r.Command.Env), "COMPARE_RUN="+r.Name, "COMPARE_TARGET="+r.Target),
+		Env: append(slices.Clone(r.Command.Env), resetVariables(r.Name, r.Services)...),
 	}
 	code, err := c.Run(ctx)
 	if err == nil && code != 0 {
@@ -198,13 +210,13 @@ func (r *run) reset(ctx context.Context) error {
 	return err
 }
 
-// reach waits until the target answers at Health with anything but a server error.
-func (r *run) reach(ctx context.Context) error {
+// reach waits until a target answers at Health with anything but a server error.
+func (r *run) reach(ctx context.Context, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.Wait)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(r.Target, "/")+r.Health, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(target, "/")+r.Health, nil)
 		if err != nil {
 			return err
 		}
@@ -224,18 +236,14 @@ func (r *run) reach(ctx context.Context) error {
 	}
 }
 
-// command runs the test command with the recorder's URL.
-func (r *run) command(ctx context.Context, url string) error {
+// command runs the test command with the recorders' URLs.
+func (r *run) command(ctx context.Context, all *recorders) error {
 	c := r.Command
 	c.Args = slices.Clone(c.Args)
 	for i := range c.Args {
-		c.Args[i] = strings.ReplaceAll(c.Args[i], "{{base_url}}", url)
+		c.Args[i] = all.fillIn(c.Args[i])
 	}
-	c.Env = slices.Clone(c.Env)
-	for _, name := range r.URLEnv {
-		c.Env = append(c.Env, name+"="+url)
-	}
-	c.Env = uncached(c.Env)
+	c.Env = uncached(slices.Concat(c.Env, all.variables()))
 	if r.Results == "auto" || r.Results == "gotest" {
 		c.Args = asEvents(c.Args)
 	}

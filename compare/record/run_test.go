@@ -53,7 +53,7 @@ func healthy(t *testing.T) string {
 func plan(t *testing.T, script string) record.Plan {
 	t.Helper()
 	return record.Plan{
-		Name: "before 1", Target: healthy(t), Dir: t.TempDir(), Wait: 5 * time.Second,
+		Name: "before 1", Services: []record.Service{{Target: healthy(t)}}, Dir: t.TempDir(), Wait: 5 * time.Second,
 		Command: record.Command{Args: []string{"sh", "-c", script}, Env: os.Environ(), Timeout: 30 * time.Second, Grace: 200 * time.Millisecond},
 	}
 }
@@ -72,7 +72,7 @@ func TestRunSaysWhatMakesARunWorthless(t *testing.T) {
 		"not there":        {func(p *record.Plan) { p.Command.Args = []string{"no-such-command-here"} }, "", "no-such-command-here"},
 		"hangs":            {func(p *record.Plan) { p.Command.Timeout = 300 * time.Millisecond }, call + "sleep 1000", "took too long"},
 		"reset fails":      {func(p *record.Plan) { p.Reset = []string{"sh", "-c", "exit 4"} }, call, "the reset failed"},
-		"unreachable":      {func(p *record.Plan) { p.Target, p.Wait = "http://127.0.0.1:1", 100*time.Millisecond }, call, "cannot be reached"},
+		"unreachable":      {func(p *record.Plan) { p.Services[0].Target, p.Wait = "http://127.0.0.1:1", 100*time.Millisecond }, call, "cannot be reached"},
 		"cached":           {func(p *record.Plan) { p.Results = "gotest" }, call + `printf '{"Action":"output","Package":"a/b","Output":"ok  \\ta/b\\t(cached)\\n"}\n{"Action":"pass","Package":"a/b"}\n'`, "from its cache"},
 		"no report":        {func(p *record.Plan) { p.Results = "junit:nothing-here/*.xml" }, call, "no JUnit report"},
 		"no tests, gotest": {func(p *record.Plan) { p.Results = "gotest" }, call, "no event of go test -json"},
@@ -101,7 +101,7 @@ func TestRunSaysWhatMakesARunWorthless(t *testing.T) {
 func TestRunFillsInTheURL(t *testing.T) {
 	t.Parallel()
 	p := plan(t, "")
-	p.URLEnv = []string{"ORDERS_URL", "SHOP"}
+	p.Services[0].URLEnv = []string{"ORDERS_URL", "SHOP"}
 	p.Command.Args = []string{"sh", "-c", `test "$ORDERS_URL" = "$SHOP" && test "$SHOP" = "$1" && curl -sf "$1/x"`, "sh", "{{base_url}}"}
 	info, err := record.Run(t.Context(), p)
 	if err != nil || info.Problem != "" || info.ExitCode != 0 || info.Exchanges != 1 {
@@ -191,7 +191,7 @@ func TestNoProcessOutlivesTheRun(t *testing.T) {
 func recordForever(dir string) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
 	_, _ = record.Run(context.Background(), record.Plan{
-		Name: "before 1", Target: s.URL, Dir: dir,
+		Name: "before 1", Services: []record.Service{{Target: s.URL}}, Dir: dir,
 		Command: record.Command{Args: []string{"sh", "-c", `echo $$ > "$PIDFILE"; while :; do curl -s "$BASE_URL/x"; done`}, Env: append(os.Environ(), "PIDFILE="+filepath.Join(dir, "pid"))},
 	})
 }
