@@ -155,6 +155,31 @@ func TestDiffGivesTheBytesOfRun(t *testing.T) {
 	}
 }
 
+// The HAR of each run gives the report of its folder.
+func TestDiffOfHARsGivesTheSameReport(t *testing.T) {
+	t.Parallel()
+	before, after, dir, out := newSystem(t, 100), newSystem(t, 7000), t.TempDir(), t.TempDir()
+	after.bug.Store("total")
+	run(t, before, after, dir)
+	args := []string{"diff", "--out", out}
+	for _, r := range []string{"before-1", "before-2", "after-1"} {
+		args = append(args, filepath.Join(dir, r, "run.har"))
+	}
+	if got := compareCommand(t.Context(), t, cli.Options{}, args...); got.code != program.Differs {
+		t.Fatalf("exit code %d: %s%s", got.code, got.out, got.err)
+	}
+	names := strings.NewReplacer("/run.har", "", out, dir)
+	for _, name := range []string{"report.json", "report.html", "report.md", "junit.xml"} {
+		want, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(out, name)); err != nil || names.Replace(string(got)) != string(want) {
+			t.Errorf("%s is another one from the HAR files: %v", name, err)
+		}
+	}
+}
+
 // readAll returns every file below dir.
 func readAll(t *testing.T, dir string) map[string]string {
 	t.Helper()

@@ -1,46 +1,18 @@
 package record
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/stranglerfig/toolkit/compare/differ"
 	"github.com/stranglerfig/toolkit/compare/outcome"
 )
-
-// harEntry is what is read of an entry of a HAR 1.2 file.
-type harEntry struct {
-	Started time.Time `json:"startedDateTime"`
-	Time    float64   `json:"time"` // milliseconds
-	Request struct {
-		Method   string      `json:"method"`
-		URL      string      `json:"url"`
-		Headers  []harHeader `json:"headers"`
-		PostData struct {
-			Text     string      `json:"text"`
-			Encoding string      `json:"encoding"`
-			Params   []harHeader `json:"params"`
-		} `json:"postData"`
-	} `json:"request"`
-	Response struct {
-		Status  int         `json:"status"`
-		Headers []harHeader `json:"headers"`
-		Content struct {
-			Size     int64  `json:"size"`
-			Text     string `json:"text"`
-			Encoding string `json:"encoding"`
-		} `json:"content"`
-	} `json:"response"`
-}
-
-type harHeader struct{ Name, Value string }
 
 // Limits of a HAR: of the file, and of one entry, all of which is in memory at a time.
 const (
@@ -49,7 +21,8 @@ const (
 )
 
 // OpenHAR reads a HAR 1.2 file, entry by entry, as a recording. Secrets are hidden as in one.
-// Exchanges that say no test in X-Compare-Test belong to none.
+// Exchanges that say no test in X-Compare-Test belong to none. The run.har of a recording says
+// all that its folder does, but for the state of databases.
 func OpenHAR(path string) (*Recording, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -76,6 +49,7 @@ type har struct {
 	origin string
 	ended  time.Time
 	in     *scanner
+	own    *harRun // of a file that compare wrote
 
 	headers interner
 }
@@ -97,11 +71,14 @@ func (h *har) read() error {
 			return h.in.skip()
 		}
 		return h.in.members(func(name string) error {
-			if name != "entries" {
-				return h.in.skip()
+			switch name {
+			case "entries":
+				found = true
+				return h.in.elements(h.entry)
+			case "_compare":
+				return h.in.decode(&h.own, maxEntry)
 			}
-			found = true
-			return h.in.elements(h.entry)
+			return h.in.skip()
 		})
 	})
 	if err == nil && !found {
@@ -122,65 +99,65 @@ func (h *har) add(e *harEntry) error {
 	if len(h.rec.Exchanges) >= maxExchanges {
 		return fmt.Errorf("more than %d entries; export fewer requests", maxExchanges)
 	}
-	u, err := url.Parse(e.Request.URL)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("the URL %q is none", e.Request.URL)
-	}
-	if h.origin == "" {
-		h.origin = u.Scheme + "://" + u.Host
-		h.rec.Info.Started = e.Started
-	}
 	x := Exchange{
-		Seq: len(h.rec.Exchanges) + 1, Method: strings.ToUpper(e.Request.Method), Path: u.RequestURI(), Status: e.Response.Status,
-		Start: e.Started.Sub(h.rec.Info.Started), Duration: time.Duration(e.Time * float64(time.Millisecond)),
+		Seq: len(h.rec.Exchanges) + 1, Method: strings.ToUpper(e.Request.Method), Status: e.Response.Status, Duration: e.took(),
 		Request:  Message{Header: harHeaders(e.Request.Headers)},
 		Response: Message{Header: harHeaders(e.Response.Headers), Length: e.Response.Content.Size},
 	}
-	if h.origin != u.Scheme+"://"+u.Host {
-		x.Path = u.Scheme + "://" + u.Host + x.Path // of another system: told apart
-	}
 	x.Test = x.Request.Header.Get(TestHeader)
 	x.ServedBy, x.Route = x.Response.Header.Get("X-Strangler-Served-By"), x.Response.Header.Get("X-Strangler-Route")
-	if x.Request.Body, err = harBody(e.Request.PostData.Text, e.Request.PostData.Encoding); err != nil {
+	var err error
+	if x.Request.Body, x.Response.Body, err = e.bodies(); err != nil {
 		return err
 	}
-	if x.Response.Body, err = harBody(e.Response.Content.Text, e.Response.Content.Encoding); err != nil {
+	if h.own != nil && e.Own != nil {
+		h.ours(&x, e)
+	} else if err := h.foreign(&x, e); err != nil {
 		return err
 	}
-	if len(x.Request.Body) == 0 && len(e.Request.PostData.Params) > 0 {
-		form := url.Values{}
-		for _, p := range e.Request.PostData.Params {
-			form.Add(p.Name, p.Value)
-		}
-		x.Request.Body = []byte(form.Encode())
-	}
-	hide(h.redact, &x)
 	x.Request.Header, x.Response.Header = h.headers.header(x.Request.Header), h.headers.header(x.Response.Header)
-	if end := e.Started.Add(x.Duration); end.After(h.ended) {
-		h.ended = end
-	}
 	h.rec.Exchanges = append(h.rec.Exchanges, x)
 	return nil
 }
 
-func harBody(text, encoding string) ([]byte, error) {
-	if encoding != "base64" {
-		return []byte(text), nil
+// foreign fills in what an entry of another program says.
+func (h *har) foreign(x *Exchange, e *harEntry) error {
+	u, err := url.Parse(e.Request.URL)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("the URL %q is none", e.Request.URL)
 	}
-	return base64.StdEncoding.DecodeString(text)
+	x.Path = u.RequestURI()
+	if h.origin == "" {
+		h.origin = u.Scheme + "://" + u.Host
+		h.rec.Info.Started = e.Started
+	}
+	if h.origin != u.Scheme+"://"+u.Host {
+		x.Path = u.Scheme + "://" + u.Host + x.Path // of another system: told apart
+	}
+	x.Start = e.Started.Sub(h.rec.Info.Started)
+	if end := e.Started.Add(x.Duration); end.After(h.ended) {
+		h.ended = end
+	}
+	hide(h.redact, x)
+	return nil
 }
 
-func harHeaders(list []harHeader) http.Header {
-	h := http.Header{}
-	for _, one := range list {
-		if !strings.HasPrefix(one.Name, ":") { // of HTTP/2
-			h.Add(one.Name, one.Value)
-		}
-	}
-	return h
+// ours fills in what an entry of a recording says. Its secrets are hidden already, and equal
+// ones of several runs have to stay equal.
+func (h *har) ours(x *Exchange, e *harEntry) {
+	own := e.Own
+	x.Seq, x.Service, x.Test, x.Path, x.Opaque, x.Error = own.Seq, own.Service, own.Test, own.Path, own.Opaque, own.Error
+	x.Start = e.Started.Sub(h.own.Run.Started)
+	x.Request.Length, x.Request.Hash = e.Request.BodySize, own.RequestHash
+	x.Response.Length, x.Response.Hash = e.Response.BodySize, own.ResponseHash
 }
 
 func (h *har) finish() {
+	if h.own != nil {
+		h.rec.Info, h.rec.Outcomes = h.own.Run, h.own.Outcomes
+		slices.SortStableFunc(h.rec.Exchanges, func(a, b Exchange) int { return a.Seq - b.Seq })
+		return
+	}
 	h.rec.Info = Info{
 		Schema: 1, Name: strings.TrimSuffix(filepath.Base(h.path), ".har"), Target: h.origin, Started: h.rec.Info.Started,
 		Ended: h.ended, Status: Complete, Exchanges: len(h.rec.Exchanges), Results: NoResults, Command: []string{},

@@ -60,7 +60,8 @@ func Replay(ctx context.Context, rec *Recording, services []Service, dir string,
 	if err != nil {
 		r.Info.Status = Interrupted
 	}
-	return r, errors.Join(err, closeErr, writeJSON(filepath.Join(dir, outcomesFile), outcome.Outcomes{Tests: []outcome.Test{}}), writeJSON(filepath.Join(dir, infoFile), &r.Info))
+	err = errors.Join(err, closeErr, writeJSON(filepath.Join(dir, outcomesFile), outcome.Outcomes{Tests: []outcome.Test{}}))
+	return r, errors.Join(err, writeHAR(dir, &r.Info), writeJSON(filepath.Join(dir, infoFile), &r.Info))
 }
 
 func (r *Replayed) sendAll(ctx context.Context, rec *Recording, all *recorders) error {

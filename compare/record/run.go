@@ -63,6 +63,8 @@ func Run(ctx context.Context, p Plan) (Info, error) {
 	r.info.Ended = p.Options.Now().UTC()
 	if ctx.Err() != nil {
 		r.info.Status = Interrupted
+	} else if err := writeHAR(r.Dir, &r.info); err != nil {
+		r.problem("%s: %s could not be written: %v", r.Name, harFile, err)
 	}
 	return r.info, errors.Join(ctx.Err(), err, r.save())
 }
@@ -90,7 +92,7 @@ func (p Plan) orDefault() Plan {
 
 // clean removes the files of an older recording, and nothing else.
 func clean(dir string) error {
-	for _, name := range [...]string{infoFile, exchangesFile, outcomesFile, state.File, outputFile, errorsFile, resetFile} {
+	for _, name := range [...]string{infoFile, exchangesFile, outcomesFile, state.File, outputFile, errorsFile, resetFile, harFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("recording: %w", err)
 		}
