@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -63,7 +64,8 @@ type judge struct {
 	routes    map[string]*routeSeen
 	groups    map[groupKey]*report.Finding
 	calls     map[callKey]*report.Call
-	noisy     map[callKey]bool // BEFORE's own runs do not agree about the calls
+	took      map[string][][]time.Duration // of the runs of BEFORE but the first, by route
+	noisy     map[callKey]bool             // BEFORE's own runs do not agree about the calls
 	marks     map[int]*report.Example
 	suite     *differ.Suite // of the last AFTER, for the state
 	templates *align.Routes
@@ -101,7 +103,7 @@ func newJudge(in Recordings, opts Options) (*judge, error) {
 	routes.Settle()
 	j := &judge{
 		opts: opts, in: in, differ: d, routes: map[string]*routeSeen{}, groups: map[groupKey]*report.Finding{},
-		calls: map[callKey]*report.Call{}, noisy: map[callKey]bool{}, marks: map[int]*report.Example{}, dropped: map[*record.Recording]int{},
+		calls: map[callKey]*report.Call{}, took: map[string][][]time.Duration{}, noisy: map[callKey]bool{}, marks: map[int]*report.Example{}, dropped: map[*record.Recording]int{},
 		report: &report.Report{Schema: report.Schema},
 	}
 	for _, r := range in.Before {
@@ -155,8 +157,9 @@ func withoutTests(r *record.Recording) bool { return r.Info.Results == record.No
 // learn holds the runs of BEFORE against the first one.
 func (j *judge) learn() {
 	first := j.before[0]
-	for _, other := range j.before[1:] {
+	for n, other := range j.before[1:] {
 		plan := align.Align(first.items, other.items)
+		j.times(n, other, plan)
 		suite := j.differ.Suite(nil)
 		for _, p := range plan.Pairs {
 			suite.Bind(pairOf(first, other, p))
@@ -178,6 +181,17 @@ func (j *judge) learn() {
 			other.rec.Drop()
 			other.items = nil
 		}
+	}
+}
+
+// times notes how long the answers of a further run of BEFORE took.
+func (j *judge) times(n int, other *side, plan align.Plan) {
+	for _, p := range plan.Pairs {
+		route := other.items[p.After].Route
+		for len(j.took[route]) <= n {
+			j.took[route] = append(j.took[route], nil)
+		}
+		j.took[route][n] = append(j.took[route][n], other.rec.Exchanges[p.After].Duration)
 	}
 }
 

@@ -37,6 +37,7 @@ func idOf(words ...string) string {
 type routeSeen struct {
 	report.Route
 	before, after []time.Duration
+	others        [][]time.Duration // of the further runs of BEFORE
 }
 
 const (
@@ -50,7 +51,7 @@ func (j *judge) pair(before, after *side, p align.Pair, r differ.Result) {
 	route := before.items[p.Before].Route
 	seen := j.routes[route]
 	if seen == nil {
-		seen = &routeSeen{Route: report.Route{Route: route, Name: cmp.Or(a.Route, j.nameOf(a.Method, a.Path)), Statuses: map[int]int{}, ServedBy: map[string]int{}}}
+		seen = &routeSeen{Route: report.Route{Route: route, Name: cmp.Or(a.Route, j.nameOf(a.Method, a.Path)), Statuses: map[int]int{}, ServedBy: map[string]int{}}, others: j.took[route]}
 		j.routes[route] = seen
 	}
 	seen.Exchanges++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/stranglerfig/toolkit/compare/accept"
 	"github.com/stranglerfig/toolkit/compare/differ"
@@ -75,7 +76,7 @@ func (j *judge) routesSeen() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(j.routes)) {
 		seen := j.routes[name]
-		seen.Before, seen.After, seen.Slower = latencies(seen.before, seen.after)
+		seen.Before, seen.After, seen.Slower = latencies(append([][]time.Duration{seen.before}, seen.others...), seen.after)
 		for _, f := range j.report.Findings {
 			if f.Route == name {
 				seen.Findings++

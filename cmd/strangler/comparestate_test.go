@@ -9,11 +9,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/stranglerfig/toolkit/compare/report"
 	"github.com/stranglerfig/toolkit/internal/pgtest"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
@@ -136,4 +138,47 @@ func resetter(t *testing.T, file, dsn string) string {
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// TestCompareResetsSQLite puts a file back before each run while the server has it open, as it was
+// at the start and as another file is. The runs take turns.
+func TestCompareResetsSQLite(t *testing.T) {
+	t.Parallel()
+	file, l := onSQLite(t)
+	seed, _ := onSQLite(t)
+	dir := t.TempDir()
+	specFile := filepath.Join(dir, "state.json")
+	database := fmt.Sprintf(`[{"name":"monolith","driver":"sqlite","dsn":%q}]`, file)
+	if err := os.WriteFile(specFile, fmt.Appendf(nil, `{"schema":1,"before":%s,"after":%[1]s}`, database), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.add(t.Context(), "from the start"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		reset string
+		rows  int
+	}{{"sqlite:" + file, 3}, {"sqlite:" + file + "=" + seed, 2}} {
+		text, code := strangler(t, "compare", "run", "--before", l.URL, "--after", l.URL, "--interleave", "--reset", c.reset, "--reset", "true", "--out", dir, "--state", specFile, "--quiet",
+			"--", "sh", "-c", `for n in one two; do curl -sf -X POST "$BASE_URL/entries/$n" >/dev/null || exit 1; done`)
+		if code != program.OK {
+			t.Fatalf("%s: exit code %d\n%s", c.reset, code, text)
+		}
+		order := []int{strings.Index(text, "before 1: http"), strings.Index(text, "after 1: http"), strings.Index(text, "before 2: http")}
+		if !slices.IsSorted(order) || order[0] < 0 {
+			t.Errorf("the runs are not in turns:\n%s", text)
+		}
+		r, err := report.Read(filepath.Join(dir, "report.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if table := r.State.Tables[0]; table.Name != "entries" || table.Before != c.rows || table.After != c.rows {
+			t.Errorf("%s: %+v, want %d rows", c.reset, table, c.rows)
+		}
+	}
+	for _, bad := range []string{"sqlite:", "sqlite:" + filepath.Join(dir, "none.db"), "sqlite:" + file + "=" + filepath.Join(dir, "none.db")} {
+		if text, code := strangler(t, "compare", "run", "--before", l.URL, "--after", l.URL, "--reset", bad, "--out", dir, "--", "true"); code != program.Usage || !strings.Contains(text, bad) {
+			t.Errorf("%s: exit code %d\n%s", bad, code, text)
+		}
+	}
 }

@@ -26,7 +26,7 @@ func main() {
 // root is the command with everything below it.
 func root() *cobra.Command {
 	root := cli.New("strangler", cli.Options{
-		LookupEnv: os.LookupEnv,
+		LookupEnv: os.LookupEnv, CopySQLite: sqlite.Copy,
 		States: map[string]state.Reader{ // also by the names that plan files use
 			"sqlite": sqlite.Dump, "sqlite3": sqlite.Dump,
 			"postgres": postgres.Dump, "pgx": postgres.Dump,

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
@@ -29,6 +30,9 @@ type Options struct {
 	// Routes reads the routes of the configuration file that the program was given; ok is
 	// false if there is no such file and none was asked for.
 	Routes func() (table Table, ok bool, err error)
+	// CopySQLite puts the contents of one SQLite file into another, which programs may have open;
+	// nil knows no --reset sqlite:FILE.
+	CopySQLite func(ctx context.Context, from, to string) error
 	// States read the databases of --state, by the name of the driver.
 	States map[string]state.Reader
 }

@@ -24,7 +24,7 @@ import (
 type recordFlags struct {
 	results string
 	urlEnv  []string
-	reset   string
+	reset   []string
 	health  string
 	host    string
 	timeout time.Duration
@@ -33,13 +33,15 @@ type recordFlags struct {
 	dir     string
 	atOnce  bool
 	quiet   bool
+
+	interleave bool
 }
 
 func (f *recordFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.results, "results", "auto", "how the command tells the outcome of each test: auto, gotest, junit:GLOB, tap or exit")
 	flags.StringSliceVar(&f.urlEnv, "url-env", nil, "variables that tell the command its base URL (default BASE_URL), or as NAME=SERVICE that of one of several services (default SERVICE_URL); {{base_url}} and {{base_url:SERVICE}} in its arguments are replaced, too")
-	flags.StringVar(&f.reset, "reset", "", "command for the shell that restores the target's data before each run; it finds COMPARE_RUN and COMPARE_TARGET (COMPARE_TARGET_SERVICE)")
+	flags.StringArrayVar(&f.reset, "reset", nil, "restores the target's data before each run: a command for the shell, which finds COMPARE_RUN and COMPARE_TARGET (COMPARE_TARGET_SERVICE), or sqlite:FILE, as it is now, or sqlite:FILE=SEED, as that file is")
 	flags.StringVar(&f.health, "health", "/healthz", "path at which the target has to answer before a run; any answer below 500 will do")
 	flags.StringVar(&f.host, "host", "", "Host to ask the target for, instead of the one the command uses")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long one run of the command may take")
@@ -63,15 +65,12 @@ func (f *recordFlags) check() error {
 }
 
 // plan is one run of the command.
-func (f *recordFlags) plan(cmd *cobra.Command, name string, services []record.Service, dir string, args []string, redact *differ.Redactor) record.Plan {
+func (f *recordFlags) plan(cmd *cobra.Command, name string, services []record.Service, dir string, args []string, reset *resets, redact *differ.Redactor) record.Plan {
 	p := record.Plan{
 		Name: name, Services: services, Dir: dir, Results: f.results, Health: f.health, Wait: f.wait,
 		Command: record.Command{Args: args, Env: os.Environ(), Dir: f.dir, Timeout: f.timeout},
 		Options: record.Options{MaxBody: f.maxBody, Redactor: redact, Host: f.host},
-		AtOnce:  f.atOnce, Show: cmd.ErrOrStderr(),
-	}
-	if f.reset != "" {
-		p.Reset = []string{"sh", "-c", f.reset}
+		AtOnce:  f.atOnce, Reset: reset.steps, Show: cmd.ErrOrStderr(),
 	}
 	if f.quiet {
 		p.Show = io.Discard
@@ -138,6 +137,7 @@ func (t *tool) run() *cobra.Command {
 	cmd.Flags().StringArrayVar(&after, "after", nil, "URL of the system as it is now; of several services NAME=URL for each")
 	cmd.Flags().IntVar(&beforeRuns, "before-runs", 2, "how often to run against BEFORE; more find more of its noise")
 	cmd.Flags().IntVar(&afterRuns, "after-runs", 1, "how often to run against AFTER")
+	cmd.Flags().BoolVar(&rf.interleave, "interleave", false, "run against BEFORE and AFTER in turns, so that what only time changes does not look slower")
 	rf.add(cmd)
 	jf.add(cmd)
 	return cmd
@@ -165,31 +165,48 @@ type runs struct {
 	spec    state.Spec
 }
 
-// recordAll makes every run, BEFORE first. A run that is worthless ends it: the others
-// would only take time.
-func (t *tool) recordAll(cmd *cobra.Command, r runs) (in compare.Recordings, err error) {
-	redact := differ.NewRedactor([]byte(rand.Text()))
-	databases := [2][]state.Database{r.spec.Before, r.spec.After}
-	for side, name := range [...]string{"before", "after"} {
-		for n := range r.times[side] {
-			p := r.flags.plan(cmd, fmt.Sprintf("%s %d", name, n+1), r.targets[side], filepath.Join(r.out, fmt.Sprintf("%s-%d", name, n+1)), r.args, redact)
-			if list := databases[side]; len(list) > 0 {
-				p.State = func(ctx context.Context, dir string) error {
-					return state.Save(ctx, dir, list, r.spec, t.opts.States, redact)
+// order says which side each run is of: BEFORE's runs first, or in turns, so that what only
+// time changes (a machine that grows warm, a table that fills) falls on both.
+func (r *runs) order() (sides []int) {
+	left := r.times
+	for left[0]+left[1] > 0 {
+		for side := range left {
+			for left[side] > 0 {
+				sides = append(sides, side)
+				if left[side]--; r.flags.interleave {
+					break
 				}
 			}
-			rec, err := t.recordOne(cmd, p)
-			if err != nil {
-				return in, err
+		}
+	}
+	return sides
+}
+
+// recordAll makes every run. One that is worthless ends it: the others would only take time.
+func (t *tool) recordAll(cmd *cobra.Command, r runs) (in compare.Recordings, err error) {
+	reset, err := t.resets(cmd.Context(), r.flags.reset)
+	defer reset.close()
+	if err != nil {
+		return in, err
+	}
+	redact := differ.NewRedactor([]byte(rand.Text()))
+	databases := [2][]state.Database{r.spec.Before, r.spec.After}
+	lists := [2]*[]*record.Recording{&in.Before, &in.After}
+	for _, side := range r.order() {
+		name, n := [...]string{"before", "after"}[side], len(*lists[side])+1
+		p := r.flags.plan(cmd, fmt.Sprintf("%s %d", name, n), r.targets[side], filepath.Join(r.out, fmt.Sprintf("%s-%d", name, n)), r.args, reset, redact)
+		if list := databases[side]; len(list) > 0 {
+			p.State = func(ctx context.Context, dir string) error {
+				return state.Save(ctx, dir, list, r.spec, t.opts.States, redact)
 			}
-			if side == 0 {
-				in.Before = append(in.Before, rec)
-			} else {
-				in.After = append(in.After, rec)
-			}
-			if rec.Info.Problem != "" {
-				return complete(in), nil
-			}
+		}
+		rec, err := t.recordOne(cmd, p)
+		if err != nil {
+			return in, err
+		}
+		*lists[side] = append(*lists[side], rec)
+		if rec.Info.Problem != "" {
+			return complete(in), nil
 		}
 	}
 	return in, nil
@@ -250,7 +267,12 @@ func (t *tool) record() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rec, err := t.recordOne(cmd, rf.plan(cmd, cmp.Or(name, filepath.Base(out)), services, out, args, differ.NewRedactor([]byte(rand.Text()))))
+			reset, err := t.resets(cmd.Context(), rf.reset)
+			defer reset.close()
+			if err != nil {
+				return err
+			}
+			rec, err := t.recordOne(cmd, rf.plan(cmd, cmp.Or(name, filepath.Base(out)), services, out, args, reset, differ.NewRedactor([]byte(rand.Text()))))
 			if err != nil {
 				return err
 			}

@@ -28,12 +28,18 @@ type Plan struct {
 	AtOnce   bool   // leave it to go test how many tests run at a time
 	Health   string // path at which the target has to answer first; empty means /healthz
 	Wait     time.Duration
-	Reset    []string // command that restores the target's data; none leaves it as it is
+	Reset    []Reset // what restores the targets' data, in order; none leaves it as it is
 	Options  Options
 	Show     io.Writer // where the command's own words go; nil discards
 	// State, if not nil, is called once the command has ended, to note the state of the
 	// databases in the folder.
 	State func(ctx context.Context, dir string) error
+}
+
+// A Reset is one step of restoring data: a command, or a function.
+type Reset struct {
+	Command []string
+	Restore func(ctx context.Context) error
 }
 
 // Run restores the target, waits for it, runs the command against a recorder and writes the
@@ -122,8 +128,8 @@ func (r *run) problem(format string, args ...any) {
 }
 
 func (r *run) do(ctx context.Context) error {
-	if len(r.Reset) > 0 {
-		if err := r.reset(ctx); err != nil {
+	for _, step := range r.Reset {
+		if err := r.reset(ctx, step); err != nil {
 			r.problem("%s: the reset failed: %v", r.Name, err)
 			return nil
 		}
@@ -193,21 +199,24 @@ func (r *run) urlEnv() (names []string) {
 	return names
 }
 
-// reset runs the reset command. It may start the target anew: what it leaves running stays, and
+// reset does one step. A command may start the target anew: what it leaves running stays, and
 // writes into a file that outlives the run.
-func (r *run) reset(ctx context.Context) error {
-	out, err := os.OpenFile(filepath.Join(r.Dir, resetFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+func (r *run) reset(ctx context.Context, step Reset) error {
+	if step.Restore != nil {
+		return step.Restore(ctx)
+	}
+	out, err := os.OpenFile(filepath.Join(r.Dir, resetFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
 	c := Command{
-		Args: r.Reset, Dir: r.Command.Dir, Timeout: 10 * time.Minute, Stdout: out, Stderr: out, Keep: true,
+		Args: step.Command, Dir: r.Command.Dir, Timeout: 10 * time.Minute, Stdout: out, Stderr: out, Keep: true,
 		Env: append(slices.Clone(r.Command.Env), resetVariables(r.Name, r.Services)...),
 	}
 	code, err := c.Run(ctx)
 	if err == nil && code != 0 {
-		err = fmt.Errorf("%s: exit code %d; see %s", strings.Join(r.Reset, " "), code, filepath.Join(r.Dir, resetFile))
+		err = fmt.Errorf("%s: exit code %d; see %s", strings.Join(step.Command, " "), code, filepath.Join(r.Dir, resetFile))
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func TestRunSaysWhatMakesARunWorthless(t *testing.T) {
 		"no exchange":      {nil, "true", "no request came to the recorder"},
 		"not there":        {func(p *record.Plan) { p.Command.Args = []string{"no-such-command-here"} }, "", "no-such-command-here"},
 		"hangs":            {func(p *record.Plan) { p.Command.Timeout = 300 * time.Millisecond }, call + "sleep 1000", "took too long"},
-		"reset fails":      {func(p *record.Plan) { p.Reset = []string{"sh", "-c", "exit 4"} }, call, "the reset failed"},
+		"reset fails":      {func(p *record.Plan) { p.Reset = []record.Reset{{Command: []string{"sh", "-c", "exit 4"}}} }, call, "the reset failed"},
 		"unreachable":      {func(p *record.Plan) { p.Services[0].Target, p.Wait = "http://127.0.0.1:1", 100*time.Millisecond }, call, "cannot be reached"},
 		"cached":           {func(p *record.Plan) { p.Results = "gotest" }, call + `printf '{"Action":"output","Package":"a/b","Output":"ok  \\ta/b\\t(cached)\\n"}\n{"Action":"pass","Package":"a/b"}\n'`, "from its cache"},
 		"no report":        {func(p *record.Plan) { p.Results = "junit:nothing-here/*.xml" }, call, "no JUnit report"},

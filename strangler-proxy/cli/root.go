@@ -21,6 +21,8 @@ import (
 type Options struct {
 	LookupEnv func(string) (string, bool) // nil knows no variables
 	States    map[string]state.Reader     // of databases, for compare --state, by driver; may be empty
+	// CopySQLite puts one SQLite file into another, for compare --reset; may be nil.
+	CopySQLite func(ctx context.Context, from, to string) error
 }
 
 // A tool is what the commands share.
@@ -32,12 +34,14 @@ type tool struct {
 	admin     string // --admin of a command that changes the file
 	lookup    func(string) (string, bool)
 	states    map[string]state.Reader
+
+	copySQLite func(ctx context.Context, from, to string) error
 }
 
 // New returns the root command of the program name with every command of the proxy.
 // The caller may add commands of its own and then calls Execute.
 func New(name string, opts Options) *cobra.Command {
-	t := &tool{name: name, lookup: opts.LookupEnv, states: opts.States}
+	t := &tool{name: name, lookup: opts.LookupEnv, states: opts.States, copySQLite: opts.CopySQLite}
 	if t.lookup == nil {
 		t.lookup = func(string) (string, bool) { return "", false }
 	}
