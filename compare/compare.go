@@ -67,8 +67,8 @@ type judge struct {
 	took      map[string][][]time.Duration // of the runs of BEFORE but the first, by route
 	noisy     map[callKey]bool             // BEFORE's own runs do not agree about the calls
 	marks     map[int]*report.Example
-	suite     *differ.Suite // of the last AFTER, for the state
-	templates *align.Routes
+	suite     *differ.Suite             // of the last AFTER, for the state
+	templates *align.Routes             // inferred
 	dropped   map[*record.Recording]int // exchanges of what is no longer in memory
 	report    *report.Report
 }
@@ -106,11 +106,26 @@ func newJudge(in Recordings, opts Options) (*judge, error) {
 		calls: map[callKey]*report.Call{}, took: map[string][][]time.Duration{}, noisy: map[callKey]bool{}, marks: map[int]*report.Example{}, dropped: map[*record.Recording]int{},
 		report: &report.Report{Schema: report.Schema},
 	}
-	for _, r := range in.Before {
-		j.before = append(j.before, newSide(r, &routes))
-	}
 	j.templates = &routes
+	for _, r := range in.Before {
+		j.before = append(j.before, newSide(r, j.routeOf))
+	}
 	return j, nil
+}
+
+// routeOf returns the route of a request: the template that an OpenAPI file has for it, or
+// else the one that the requests of BEFORE suggest.
+func (j *judge) routeOf(e *record.Exchange) string {
+	doc := j.opts.Described[e.Service]
+	if doc == nil {
+		return j.templates.Route(e.Method, e.Named())
+	}
+	o := doc.Find(e.Method, e.Path)
+	if o == nil {
+		return j.templates.Route(e.Method, e.Named())
+	}
+	path := record.Exchange{Service: e.Service, Path: o.Path}
+	return o.Method + " " + path.Named()
 }
 
 // loadAfter reads the runs of AFTER, once the runs of BEFORE that only tell the noise are
@@ -120,7 +135,7 @@ func (j *judge) loadAfter() error {
 		if err := r.Load(); err != nil {
 			return err
 		}
-		j.after = append(j.after, newSide(r, j.templates))
+		j.after = append(j.after, newSide(r, j.routeOf))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/compare/accept"
 	"github.com/stranglerfig/toolkit/compare/differ"
+	"github.com/stranglerfig/toolkit/compare/openapi"
 )
 
 // Options tune a comparison. The zero value is fit for use.
@@ -30,6 +31,8 @@ type Options struct {
 	Required []string
 	// NameOf returns the name of the proxy's route that takes a request; nil knows none.
 	NameOf func(method, path string) string
+	// Described are the operations of OpenAPI files, by service: for path templates and coverage.
+	Described map[string]*openapi.Document
 	// Owners name, by table, the database of AFTER whose rows count.
 	Owners map[string]string
 	// NoisyShare is the share of relaxed values above which a route is inconclusive; 0 means 0.3.

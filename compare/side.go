@@ -17,7 +17,7 @@ type side struct {
 }
 
 // newSide attributes the exchanges to tests and gives them their routes.
-func newSide(rec *record.Recording, routes *align.Routes) *side {
+func newSide(rec *record.Recording, routes func(*record.Exchange) string) *side {
 	s := &side{rec: rec, items: make([]align.Item, len(rec.Exchanges))}
 	windows := newWindows(rec)
 	for i := range rec.Exchanges {
@@ -26,7 +26,7 @@ func newSide(rec *record.Recording, routes *align.Routes) *side {
 			e.Test = windows.testOf(e)
 		}
 		s.items[i] = align.Item{
-			Test: e.Test, Method: e.Method, Path: e.Path, Route: routes.Route(e.Method, e.Named()), Print: printOf(e),
+			Test: e.Test, Method: e.Method, Path: e.Path, Route: routes(e), Print: printOf(e),
 			Status: e.Status, Start: e.Start, End: e.End(),
 		}
 	}

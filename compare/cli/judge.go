@@ -13,6 +13,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/compare"
 	"github.com/stranglerfig/toolkit/compare/accept"
+	"github.com/stranglerfig/toolkit/compare/openapi"
 	"github.com/stranglerfig/toolkit/compare/report"
 	"github.com/stranglerfig/toolkit/compare/state"
 	"github.com/stranglerfig/toolkit/internal/program"
@@ -27,6 +28,7 @@ type judgeFlags struct {
 	format  string
 	out     string
 	state   string
+	openapi []string
 }
 
 func (f *judgeFlags) add(cmd *cobra.Command) {
@@ -34,8 +36,9 @@ func (f *judgeFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.failOn, "fail-on", []string{"breaking", "order"}, "severities that make the verdict \"different\": breaking, additive, order, format, info; or latency")
 	flags.StringVar(&f.rules, "rules", "", "file of rules for what may differ (default "+defaultRules+", if it is there)")
 	flags.StringVar(&f.accept, "accept-file", accept.Name, "file of the differences that were accepted")
-	flags.StringSliceVar(&f.require, "require-routes", nil, "names of the proxy's routes, as orders-*, that the suite has to exercise with a success and an error")
+	flags.StringSliceVar(&f.require, "require-routes", nil, "names of the proxy's routes or of operations, as orders-*, that the suite has to exercise with a success and an error")
 	flags.StringVar(&f.state, "state", "", "file that says which databases hold each side's state; their rows are compared, too")
+	flags.StringArrayVar(&f.openapi, "openapi", nil, "OpenAPI file, or SERVICE=FILE, whose paths are the templates of routes and whose operations are to be covered")
 	flags.StringVar(&f.format, "format", "text", "what to print: text, markdown or github (annotations)")
 	flags.StringVar(&f.out, "out", "compare-out", "folder for recordings and reports")
 }
@@ -64,9 +67,13 @@ func (t *tool) options(f judgeFlags) (compare.Options, error) {
 		return compare.Options{}, err
 	}
 	o := compare.Options{Owners: spec.Owners, Rules: rules, FailOn: f.failOn, Accept: accepted, Required: f.require}
+	if o.Described, err = described(f.openapi); err != nil {
+		return o, err
+	}
+	required := len(f.require) > 0 && len(o.Described) == 0
 	if t.opts.Routes == nil {
-		if len(f.require) > 0 {
-			return o, program.Fail(program.Usage, "", "--require-routes: this program knows no routes")
+		if required {
+			return o, program.Fail(program.Usage, "name the service's file with --openapi", "--require-routes: this program knows no routes")
 		}
 		return o, nil
 	}
@@ -74,11 +81,31 @@ func (t *tool) options(f judgeFlags) (compare.Options, error) {
 	if err != nil {
 		return o, err
 	}
-	if !ok && len(f.require) > 0 {
-		return o, program.Fail(program.Usage, "name the proxy's configuration with --config", "--require-routes: there is no configuration file")
+	if !ok && required {
+		return o, program.Fail(program.Usage, "name the proxy's configuration with --config, or an OpenAPI file with --openapi", "--require-routes: there is no configuration file")
 	}
 	o.Table, o.NameOf = table.Routes, table.NameOf
 	return o, nil
+}
+
+// described reads the files of --openapi, by service.
+func described(values []string) (map[string]*openapi.Document, error) {
+	all := map[string]*openapi.Document{}
+	for _, v := range values {
+		service, file := "", v
+		if m := namedURL.FindStringSubmatch(v); m != nil {
+			service, file = m[1], m[2]
+		}
+		if all[service] != nil {
+			return nil, program.Fail(program.Usage, "give one file for each service, as --openapi orders=FILE", "--openapi: two files for %s", called(service))
+		}
+		doc, err := openapi.Read(file)
+		if err != nil {
+			return nil, program.Fail(program.Usage, "", "--openapi: %w", err)
+		}
+		all[service] = doc
+	}
+	return all, nil
 }
 
 // spec reads the file that --state names.

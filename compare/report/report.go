@@ -157,7 +157,11 @@ type Coverage struct {
 	Success  int    `json:"success"`
 	Error    int    `json:"error"`
 	Required bool   `json:"required"`
-	Covered  bool   `json:"covered"` // a success and an error
+	Covered  bool   `json:"covered"` // a success and an error, if there can be one
+	// Of an operation of an OpenAPI file: the statuses that it documents, and those not seen.
+	Operation  bool     `json:"operation,omitempty"`
+	Documented []string `json:"documented,omitempty"`
+	Unseen     []string `json:"unseen,omitempty"`
 }
 
 // State says what was compared of the databases.

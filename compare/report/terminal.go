@@ -187,17 +187,30 @@ func (r *Report) terminalCalls(p *printer) {
 }
 
 func (r *Report) terminalCoverage(p *printer) {
-	covered, required := 0, 0
-	for _, c := range r.Coverage {
-		if c.Covered {
-			covered++
+	for _, thing := range [...]string{"route", "operation"} {
+		var all, covered, required, documented, unseen int
+		for _, c := range r.Coverage {
+			if c.Operation != (thing == "operation") {
+				continue
+			}
+			all++
+			documented += len(c.Documented)
+			unseen += len(c.Unseen)
+			if c.Covered {
+				covered++
+			}
+			if c.Required {
+				required++
+			}
 		}
-		if c.Required {
-			required++
+		if all == 0 {
+			continue
 		}
-	}
-	if len(r.Coverage) > 0 {
-		p.line("\n%d of %s covered by a success and an error; %d required", covered, many(len(r.Coverage), "route"), required)
+		text := fmt.Sprintf("%d of %s covered by a success and an error; %d required", covered, many(all, thing), required)
+		if documented > 0 {
+			text += fmt.Sprintf("; %d of %s seen", documented-unseen, many(documented, "documented answer"))
+		}
+		p.line("\n%s", text)
 	}
 }
 
