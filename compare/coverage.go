@@ -41,11 +41,11 @@ func (j *judge) coverage() {
 			name = j.nameOf(e.Method, e.Path)
 		}
 		if n, ok := at[name]; ok {
-			counted(&j.report.Coverage[n], e.Status)
+			counted(&j.report.Coverage[n], e)
 		}
 		if doc := j.opts.Described[e.Service]; doc != nil {
 			if o := doc.Find(e.Method, e.Path); o != nil {
-				j.exercised(&j.report.Coverage[operations[o]], o, e.Status)
+				j.exercised(&j.report.Coverage[operations[o]], o, e)
 			} else {
 				unknown[j.after[0].items[i].Route]++
 			}
@@ -77,9 +77,15 @@ func (j *judge) operations() map[*openapi.Operation]int {
 	return places
 }
 
-func counted(c *report.Coverage, status int) {
+func counted(c *report.Coverage, e *record.Exchange) {
 	c.Requests++
-	switch {
+	if e.ServedBy != "" {
+		if c.ServedBy == nil {
+			c.ServedBy = map[string]int{}
+		}
+		c.ServedBy[e.ServedBy]++
+	}
+	switch status := e.Status; {
 	case status >= 200 && status < 400:
 		c.Success++
 	case status >= 400 && status < 500:
@@ -89,8 +95,9 @@ func counted(c *report.Coverage, status int) {
 
 // exercised counts an answer of an operation. One that nothing documents is what default
 // stands for, or worth a word.
-func (j *judge) exercised(c *report.Coverage, o *openapi.Operation, status int) {
-	counted(c, status)
+func (j *judge) exercised(c *report.Coverage, o *openapi.Operation, e *record.Exchange) {
+	counted(c, e)
+	status := e.Status
 	documented := slices.ContainsFunc(o.Statuses, func(s string) bool { return o.Has(s, status) })
 	c.Unseen = slices.DeleteFunc(c.Unseen, func(s string) bool { return o.Has(s, status) || s == "default" && !documented })
 	if documented || slices.Contains(o.Statuses, "default") || len(o.Statuses) == 0 || status == 0 {

@@ -33,6 +33,9 @@ type Options struct {
 	// CopySQLite puts the contents of one SQLite file into another, which programs may have open;
 	// nil knows no --reset sqlite:FILE.
 	CopySQLite func(ctx context.Context, from, to string) error
+	// Note remembers what a comparison says about the routes, in a file that the user may
+	// name; nil: nobody remembers.
+	Note func(file string, r *report.Report) error
 	// States read the databases of --state, by the name of the driver.
 	States map[string]state.Reader
 }

@@ -48,7 +48,7 @@ func (t *tool) diff() *cobra.Command {
 			return verdictError(r)
 		},
 	}
-	jf.add(cmd)
+	jf.add(t, cmd)
 	cmd.Flags().IntVar(&afterRuns, "after-runs", 1, "how many of the recordings, from the end, are of AFTER")
 	return cmd
 }

@@ -29,10 +29,14 @@ type judgeFlags struct {
 	out     string
 	state   string
 	openapi []string
+	note    string
 }
 
-func (f *judgeFlags) add(cmd *cobra.Command) {
+func (f *judgeFlags) add(t *tool, cmd *cobra.Command) {
 	flags := cmd.Flags()
+	if t.opts.Note != nil {
+		flags.StringVar(&f.note, "compared", "", "file that remembers how the last comparison of each route ended, for route set (default CONFIG.compared.json)")
+	}
 	flags.StringSliceVar(&f.failOn, "fail-on", []string{"breaking", "order"}, "severities that make the verdict \"different\": breaking, additive, order, format, info; or latency")
 	flags.StringVar(&f.rules, "rules", "", "file of rules for what may differ (default "+defaultRules+", if it is there)")
 	flags.StringVar(&f.accept, "accept-file", accept.Name, "file of the differences that were accepted")
@@ -141,6 +145,11 @@ func (t *tool) judge(cmd *cobra.Command, in compare.Recordings, o compare.Option
 	}
 	if err := writeReports(r, f.out); err != nil {
 		return nil, fmt.Errorf("reports: %w", err)
+	}
+	if t.opts.Note != nil && len(o.Table) > 0 {
+		if err := t.opts.Note(f.note, r); err != nil { // it is only a hint for later
+			fmt.Fprintf(cmd.ErrOrStderr(), "warning: what this says about the routes was not remembered: %v\n", err)
+		}
 	}
 	out := cmd.OutOrStdout()
 	switch {

@@ -139,7 +139,7 @@ func (t *tool) run() *cobra.Command {
 	cmd.Flags().IntVar(&afterRuns, "after-runs", 1, "how often to run against AFTER")
 	cmd.Flags().BoolVar(&rf.interleave, "interleave", false, "run against BEFORE and AFTER in turns, so that what only time changes does not look slower")
 	rf.add(cmd)
-	jf.add(cmd)
+	jf.add(t, cmd)
 	return cmd
 }
 

@@ -151,13 +151,14 @@ type Noise struct {
 
 // Coverage says how a route of the proxy was exercised.
 type Coverage struct {
-	Name     string `json:"name"`
-	Match    string `json:"match,omitempty"`
-	Requests int    `json:"requests"`
-	Success  int    `json:"success"`
-	Error    int    `json:"error"`
-	Required bool   `json:"required"`
-	Covered  bool   `json:"covered"` // a success and an error, if there can be one
+	Name     string         `json:"name"`
+	Match    string         `json:"match,omitempty"`
+	Requests int            `json:"requests"`
+	Success  int            `json:"success"`
+	Error    int            `json:"error"`
+	ServedBy map[string]int `json:"served_by,omitempty"` // requests by who answered, as the proxy says
+	Required bool           `json:"required"`
+	Covered  bool           `json:"covered"` // a success and an error, if there can be one
 	// Of an operation of an OpenAPI file: the statuses that it documents, and those not seen.
 	Operation  bool     `json:"operation,omitempty"`
 	Documented []string `json:"documented,omitempty"`

@@ -33,9 +33,9 @@ func run() int {
 	})
 }
 
-// The scripts are what a user types and what the program answers. `upstream NAME`
-// starts a server that answers with its name and sets $NAME to its url; `dead NAME`
-// sets $NAME to a url where nobody listens; `await FILE TEXT` waits for a text;
+// The scripts are what a user types and what the program answers. `upstream NAME [TEXT]`
+// starts a server that answers with its name, or the text, and sets $NAME to its url;
+// `dead NAME` sets $NAME to a url where nobody listens; `await FILE TEXT` waits for a text;
 // `get URL TEXT` waits until a page holds it; `exits CODE` checks an exit code;
 // `envsubst FILE` replaces variables in a file; `edit FILE OLD NEW` replaces a text.
 func TestScripts(t *testing.T) {
@@ -54,8 +54,11 @@ func TestScripts(t *testing.T) {
 }
 
 func upstream(ts *testscript.TestScript, _ bool, args []string) {
-	name := args[0]
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "answer of %s\n", name) }))
+	name, text := args[0], "answer of "+args[0]
+	if len(args) > 1 {
+		text = args[1]
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, text) }))
 	ts.Defer(s.Close)
 	ts.Setenv(name, s.URL)
 }

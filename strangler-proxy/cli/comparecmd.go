@@ -14,7 +14,7 @@ import (
 
 // compareCommand is the comparison, which knows the routes of the configuration file.
 func (t *tool) compareCommand(root *cobra.Command) *cobra.Command {
-	return comparecli.Command(t.name, comparecli.Options{States: t.states, CopySQLite: t.copySQLite, Routes: func() (comparecli.Table, bool, error) {
+	return comparecli.Command(t.name, comparecli.Options{States: t.states, CopySQLite: t.copySQLite, Note: t.noteCompared, Routes: func() (comparecli.Table, bool, error) {
 		given := root.PersistentFlags().Changed("config")
 		if _, err := os.Stat(t.config); errors.Is(err, fs.ErrNotExist) && !given {
 			return comparecli.Table{}, false, nil

@@ -22,7 +22,10 @@ func (t *tool) routeSet() *cobra.Command {
 			"and to a service that would change data it does not own (exit code 4). --force --reason WHY\n" +
 			"overrules it; key guard of the file says how much has to be shown. Going back is always free.\n\n" +
 			"It does not ask first, also without --yes: one route is one word, the command prints how to\n" +
-			"undo it, and --dry-run shows the line beforehand. Each change is noted in CONFIG.audit.jsonl.",
+			"undo it, and --dry-run shows the line beforehand. Each change is noted in CONFIG.audit.jsonl.\n\n" +
+			"On the way to a canary, live or done it shows how the last strangler compare of each route with\n" +
+			"its service ended, from CONFIG.compared.json, and warns where there was none. It never refuses\n" +
+			"because of that.",
 		Example: "  strangler route set product-recommendations shadow\n" +
 			"  strangler route set product-recommendations 'canary 5%' --reason 'figures agree'\n" +
 			"  strangler route set orders-read orders-list live",
@@ -47,6 +50,7 @@ func (t *tool) routeSet() *cobra.Command {
 		},
 	}
 	f.addForce(t, cmd)
+	f.addCompared(cmd)
 	return cmd
 }
 

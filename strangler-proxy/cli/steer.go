@@ -21,6 +21,7 @@ import (
 type steerFlags struct {
 	dryRun, yes, force bool
 	reason             string
+	compared           *string // of a command that shows how the last comparison ended: the file that knows
 }
 
 func (f *steerFlags) add(t *tool, cmd *cobra.Command) {
@@ -72,6 +73,8 @@ type steered struct {
 	Proxy      string            `json:"proxy"` // active, rejected or absent
 	Objections []route.Objection `json:"objections,omitempty"`
 	Impact     *impact           `json:"impact,omitempty"` // of a dry run while a proxy runs
+	Compared   []standing        `json:"compared,omitempty"`
+	Compare    string            `json:"compare,omitempty"` // the command that would compare what has to be
 	Undo       string            `json:"undo,omitempty"`
 	Next       []string          `json:"next_steps"`
 }
@@ -102,6 +105,7 @@ func (t *tool) printSteered(cmd *cobra.Command, f steerFlags, r *steer.Result, e
 	if s.Changed && f.dryRun {
 		s.Impact = impactOf(t.running(cmd.Context(), r.Before), r.Before, r.Changes)
 	}
+	s.Compared, s.Compare = t.standings(cmd, f, r)
 	var state proxyState
 	if s.Changed && !f.dryRun {
 		state = t.askToFollow(cmd, s.NewHash)
@@ -126,6 +130,7 @@ func (t *tool) printSteered(cmd *cobra.Command, f steerFlags, r *steer.Result, e
 		}
 		fmt.Fprintf(out, "%s: %s\n", word, o.Text)
 	}
+	printStandings(out, s.Compared)
 	if r.Before.Panic != "" && r.After.Panic != "" && len(r.Changes) > 0 {
 		fmt.Fprintln(out, "A panic keeps every route but those at done on the monolith until it ends: "+t.command("route", "panic", "--end"))
 	}
@@ -134,6 +139,9 @@ func (t *tool) printSteered(cmd *cobra.Command, f steerFlags, r *steer.Result, e
 	}
 	if s.Undo != "" && !f.dryRun {
 		fmt.Fprintln(out, "undo: "+s.Undo)
+	}
+	if s.Compare != "" && !f.dryRun {
+		fmt.Fprintln(out, "compare: "+s.Compare)
 	}
 	return nil
 }
