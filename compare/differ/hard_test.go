@@ -343,6 +343,7 @@ func headerCases() []hard {
 		head("an ETag lost", []string{"Etag", `"1"`}, nil, "breaking missing header Etag"),
 		head("cookies", []string{"Set-Cookie", "s=1; Path=/; HttpOnly"}, []string{"Set-Cookie", "s=2; HttpOnly; Path=/"}),
 		head("a cookie without HttpOnly", []string{"Set-Cookie", "s=1; Path=/; HttpOnly"}, []string{"Set-Cookie", "s=2; Path=/"}, "breaking cookie header Set-Cookie: s"),
+		head("the proxy's own cookie", nil, []string{"Set-Cookie", "_strangler_id=00; Path=/; HttpOnly"}),
 		head("a cookie lost", []string{"Set-Cookie", "s=1", "Set-Cookie", "t=1"}, []string{"Set-Cookie", "s=1"}, "breaking missing header Set-Cookie: t"),
 		{name: "header: media type", before: one(typed("{}", "application/json; charset=UTF-8")), after: one(typed("{}", "Application/JSON;charset=utf-8"))},
 		{name: "header: another media type", before: one(typed("{}", "application/json")), after: one(typed("{}", "text/plain")), want: []string{"breaking value header Content-Type"}},

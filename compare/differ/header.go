@@ -184,7 +184,11 @@ func (w *walk) cookies(a, b []string) {
 	}
 }
 
-// cookiesOf describes each cookie without its value.
+// proxyCookie is the cookie by which the strangler proxy knows a client again; the service
+// behind it has no part in it.
+const proxyCookie = "_strangler_id"
+
+// cookiesOf describes each cookie of the system without its value.
 func cookiesOf(lines []string) map[string]string {
 	list := map[string]string{}
 	for _, line := range lines {
@@ -192,6 +196,9 @@ func cookiesOf(lines []string) map[string]string {
 		if err != nil {
 			name, _, _ := strings.Cut(line, "=")
 			list[strings.TrimSpace(name)] = "(not a valid cookie)"
+			continue
+		}
+		if c.Name == proxyCookie {
 			continue
 		}
 		if c.Value != "" {
