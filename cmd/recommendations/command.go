@@ -31,7 +31,7 @@ Environment:
   SHOP_INTERNAL_TOKEN  the monolith's token for services
   SHOP_BUG             a fault to rehearse: recommendations-slow (five seconds an answer),
                        recommendations-garbage (no HTTP at all), recommendations-wrong
-                       (prices one cent too high)`,
+                       (prices one cent too high), recommendations-image (no image)`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -49,8 +49,8 @@ Until the first copy of the monolith's data is complete each request is answered
 503. From then on the service answers with or without the monolith; GET /healthz tells
 how the feed is, GET /readyz whether the copy is complete.
 
-SHOP_BUG rehearses a fault: recommendations-slow, recommendations-garbage or
-recommendations-wrong.`,
+SHOP_BUG rehearses a fault: recommendations-slow, recommendations-garbage,
+recommendations-wrong or recommendations-image.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.Token = getenv("SHOP_INTERNAL_TOKEN")
 			return serve(cmd.Context(), &f, getenv("SHOP_BUG"), cmd.OutOrStdout())

@@ -22,7 +22,7 @@ func TestBadInput(t *testing.T) {
 
 func TestHelpNamesTheDrills(t *testing.T) {
 	t.Parallel()
-	servicetest.NamesDrills(t, binary, "recommendations-slow", "recommendations-garbage", "recommendations-wrong")
+	servicetest.NamesDrills(t, binary, "recommendations-slow", "recommendations-garbage", "recommendations-wrong", "recommendations-image")
 }
 
 // TestOutlivesTheMonolith kills the service and takes the monolith away: the next

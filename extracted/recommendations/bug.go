@@ -17,10 +17,11 @@ const (
 	BugSlow    Bug = "recommendations-slow"    // each answer takes five seconds longer
 	BugGarbage Bug = "recommendations-garbage" // each answer is no HTTP at all
 	BugWrong   Bug = "recommendations-wrong"   // each price is one cent too high
+	BugImage   Bug = "recommendations-image"   // each image is lost: a client shows none, and no test looks
 )
 
 // Bugs lists them all.
-func Bugs() []Bug { return []Bug{BugSlow, BugGarbage, BugWrong} }
+func Bugs() []Bug { return []Bug{BugSlow, BugGarbage, BugWrong, BugImage} }
 
 const slowness = 5 * time.Second
 
@@ -63,12 +64,14 @@ func writeGarbage(w http.ResponseWriter, _ *http.Request) {
 	conn.Write([]byte("\x00\x17this is not HTTP\xff\xfe\r\n\r\n<<<>>>")) //nolint:errcheck // it is garbage anyway
 }
 
-// spoil changes items as the bug wrong does.
+// spoil changes items as the bugs wrong and image do.
 func (b Bug) spoil(items []Item) {
-	if b != BugWrong {
-		return
-	}
 	for i := range items {
-		items[i].PriceCents++
+		switch b {
+		case BugWrong:
+			items[i].PriceCents++
+		case BugImage:
+			items[i].ImageURL = ""
+		}
 	}
 }

@@ -40,7 +40,7 @@ func shelf() []recommendations.Product {
 	var list []recommendations.Product
 	for id := int64(1); id <= 6; id++ {
 		list = append(list, recommendations.Product{
-			ID: id, Name: fmt.Sprintf("Product %d", id), CategoryID: 1 + id/6, PriceCents: 100 * id, Active: id != 5,
+			ID: id, Name: fmt.Sprintf("Product %d", id), CategoryID: 1 + id/6, PriceCents: 100 * id, Active: id != 5, ImageURL: "/static/one.svg",
 		})
 	}
 	return list
@@ -302,8 +302,16 @@ func TestBugs(t *testing.T) {
 		t.Parallel()
 		server := serve(t, recommendations.BugWrong, true)
 		_, body, err := get(t, server.URL+"/api/products/1/recommendations?limit=1", "*/*")
-		if err != nil || !strings.Contains(body, `"price_cents":201`) {
-			t.Errorf("want a price that is one cent too high: %v %s", err, body)
+		if err != nil || !strings.Contains(body, `"price_cents":201,"image_url":"/static/one.svg"`) {
+			t.Errorf("want a price that is one cent too high, and an image: %v %s", err, body)
+		}
+	})
+	t.Run("image", func(t *testing.T) {
+		t.Parallel()
+		server := serve(t, recommendations.BugImage, true)
+		_, body, err := get(t, server.URL+"/api/products/1/recommendations?limit=1", "*/*")
+		if err != nil || !strings.Contains(body, `"price_cents":200,"image_url":""`) {
+			t.Errorf("want no image: %v %s", err, body)
 		}
 	})
 	t.Run("garbage", func(t *testing.T) {
