@@ -32,6 +32,7 @@ var (
 	bearerText = regexp.MustCompile(`(?i)\b(bearer|basic)[ +]+[A-Za-z0-9._~+/=-]{6,}`)
 	namedText  = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_.-]*)(\\?["']?\s*[=:]\s*\\?["']?)([^\s"'\\&;,<>{}\[\]]+)`)
 	cardText   = regexp.MustCompile(`\b\d(?:[ -]?\d){12,18}\b`)
+	uuidText   = regexp.MustCompile(`\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b`)
 )
 
 // NewRedactor returns a Redactor that knows the usual names of secrets and the names given.
@@ -92,12 +93,34 @@ func (r *Redactor) Text(text string) string {
 			return m[1] + m[2] + r.Hash(m[3])
 		})
 	}
-	return cardText.ReplaceAllStringFunc(text, func(s string) string {
+	return r.cards(text)
+}
+
+// cards replaces payment card numbers. One UUID in a few thousand has digits like one.
+func (r *Redactor) cards(text string) string {
+	var out strings.Builder
+	var uuids [][]int
+	done := 0
+	for _, at := range cardText.FindAllStringIndex(text, -1) {
+		s := text[at[0]:at[1]]
 		if _, _, time := epoch(s); time || !luhn(s) { // no card begins like a time of these years
-			return s
+			continue
 		}
-		return r.Hash(s)
-	})
+		if uuids == nil {
+			uuids = uuidText.FindAllStringIndex(text, -1)
+		}
+		if slices.ContainsFunc(uuids, func(u []int) bool { return u[0] <= at[0] && at[1] <= u[1] }) {
+			continue
+		}
+		out.WriteString(text[done:at[0]])
+		out.WriteString(r.Hash(s))
+		done = at[1]
+	}
+	if done == 0 {
+		return text
+	}
+	out.WriteString(text[done:])
+	return out.String()
 }
 
 // luhn reports whether the digits in s have the checksum of a payment card number.
