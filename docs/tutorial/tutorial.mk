@@ -2,6 +2,13 @@
 # wherever it is; chNN-check says whether the chapter's goal is reached; chNN-undo takes
 # the chapter's steps back. The scripts are in docs/tutorial/steps.
 CHAPTERS := $(notdir $(wildcard docs/tutorial/steps/[0-9]*))
+BUILD_SUITE ?= go test -c -o bin/acceptance.test ./acceptance
+
+# The acceptance suite, compiled once: chapters run it again and again.
+.PHONY: suite
+suite: build
+	@$(BUILD_SUITE)
+$(filter-out ch00-start,$(CHAPTERS:%=ch%-start)): suite
 
 .PHONY: $(CHAPTERS:%=ch%-start) $(CHAPTERS:%=ch%-check) $(CHAPTERS:%=ch%-undo)
 $(CHAPTERS:%=ch%-start): ch%-start: build

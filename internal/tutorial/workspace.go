@@ -10,12 +10,18 @@ import (
 	"strings"
 )
 
-// Build compiles every program below root's cmd folder into dir, as `make build` does.
+// Build compiles every program below root's cmd folder into dir, and the suite that the
+// chapters run, as `make build suite` does.
 func Build(ctx context.Context, root, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the programs: %w\n%s", err, out)
+	for _, args := range [][]string{
+		{"build", "-o", dir + string(filepath.Separator), "./cmd/..."},
+		{"test", "-c", "-o", filepath.Join(dir, "acceptance.test"), "./acceptance"},
+	} {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
 	}
 	return nil
 }
@@ -101,7 +107,7 @@ func Environment(ctx context.Context, home string, ports Ports) ([]string, error
 	env := []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "TERM=dumb", "NO_COLOR=1",
 		"GOCACHE=" + dirs[0], "GOMODCACHE=" + dirs[1], "GOPATH=" + dirs[2],
-		"BUILD=true", // the programs are built
+		"BUILD=true", "BUILD_SUITE=true", // the programs are built
 	}
 	for name, port := range map[string]string{
 		"STRANGLER_DEMO_PROXY": "8080", "STRANGLER_DEMO_ADMIN": "8081",

@@ -16,13 +16,6 @@ same_catalog() {
 # verdicts ROUTE VERDICT: how many copies of the route's requests came to this.
 verdicts() { metric strangler_shadow_verdicts_total "route=\"$1\",verdict=\"$2\""; }
 
-# at_least NUMBER COMMAND...: the command prints that number or a greater one.
-at_least() {
-	local want=$1 have
-	shift
-	have=$("$@") && [ "${have:-0}" -ge "$want" ]
-}
-
 # answered ROUTE SIDE: how many requests of the route that side has answered: monolith
 # or service.
 answered() { metric strangler_requests_total "route=\"$1\",side=\"$2\""; }

@@ -12,6 +12,8 @@ catalog_addr=${STRANGLER_DEMO_CATALOG:-127.0.0.1:9004}
 dir=var/demo
 config=$dir/strangler.yaml
 route=product-recommendations
+before=$dir/before # what the monolith does, recorded twice and compared with itself
+after=$dir/after   # what the shop did when it was last compared with that
 
 # did prints one thing that a script changed; already one that it found as wanted.
 did() { printf '  %s\n' "$*"; }
@@ -31,6 +33,12 @@ check() {
 		printf '  ✗ %s\n      %s\n' "$message" "$remedy"
 		checks_failed=$((checks_failed + 1))
 	fi
+}
+# at_least NUMBER COMMAND...: the command prints that number or a greater one.
+at_least() {
+	local want=$1 have
+	shift
+	have=$("$@") && [ "${have:-0}" -ge "$want" ]
 }
 finish() {
 	[ "$checks_failed" -eq 0 ] && exit 0
@@ -101,6 +109,26 @@ start_demo() {
 start_monolith() {
 	launch monolith bin/monolith serve --addr "$monolith_addr" --db "$dir/monolith.db" --notifications "$dir/notifications.jsonl" --seed-scale 1
 	wait_for 15 shop_answers "$monolith_addr" || die "the monolith does not start: see $dir/logs/monolith.log"
+}
+
+# record_before records what the monolith does, if that was not done in chapter 01.
+record_before() {
+	if [ ! -s "$before/report.json" ]; then
+		mkdir -p "$dir/logs"
+		bin/strangler compare run --quiet --results gotest --before "http://$monolith_addr" --after "http://$monolith_addr" --out "$before" \
+			-- docs/tutorial/steps/suite.sh >"$dir/logs/compare.log" 2>&1 || die "the monolith is not the same as itself: see $dir/logs/compare.log"
+	fi
+	did "what the monolith does is recorded in $before"
+}
+
+record_after() {
+	bin/strangler compare record --quiet --results gotest --wait 5s --target "http://$proxy_addr" --out "$after" -- docs/tutorial/steps/suite.sh
+}
+
+# same_as_before: the shop as it is now, through the proxy, does what the monolith did.
+same_as_before() { [ -s "$before/report.json" ] && shop_answers "$proxy_addr" && docs/tutorial/steps/after.sh; }
+check_before() {
+	check "the shop does what it did in chapter 01 ($before)" "docs/tutorial/steps/after.sh says what differs" same_as_before
 }
 
 # demo_up: every program answers.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes chapter 01 back: the results are forgotten, the demo runs.
+# Takes chapter 01 back: the recordings are gone, the demo runs.
 . "$(dirname "$0")/../lib.sh"
-rm -f "$dir"/before.* "$dir"/after.*
-did "removed the results of the acceptance suite"
+rm -rf "$before" "$dir/broken"
+did "removed the recordings"
 demo_up || { fresh_demo; }

@@ -5,5 +5,5 @@ stop_pidfile "$dir/proxy.pid"
 did "stopped the proxy"
 stop_pidfile "$dir/recommendations.pid"
 did "stopped the recommendations service"
-rm -f "$config" "$config".* "$dir"/after.*
-did "removed the proxy's configuration and the results with it"
+rm -rf "$config" "$config".* "$after"
+did "removed the proxy's configuration and what was recorded through it"

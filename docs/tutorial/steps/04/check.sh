@@ -10,4 +10,5 @@ check "it is who answers" "bin/strangler status --config $config" [ "$(header X-
 check "its answer is the monolith's" "wait a second: the service follows the monolith" same_recommendations
 check "the product page is whole" "see $dir/logs/monolith.log" [ "$(status "http://$proxy_addr/p/1")" = 200 ]
 check "the monolith has answered for it while it could not" "do steps 3 to 5 of the chapter" fallbacks_counted
+check_before
 finish

@@ -3,3 +3,4 @@
 . "$(dirname "$0")/../lib.sh"
 echo "Chapter 04 begins with the demo running, every request answered by the monolith."
 fresh_demo
+record_before

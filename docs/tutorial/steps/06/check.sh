@@ -10,4 +10,5 @@ check "it is who answers" "bin/strangler route list --config $config" answers_fr
 check "its answers are the monolith's" "bin/strangler split status reviews" same_reviews
 check "the monolith's copy follows, for the way back" "bin/strangler split run reviews, in the background as in step 4" reviews_follow
 check "the product page is whole" "see $dir/logs/monolith.log" [ "$(status "http://$proxy_addr/p/1")" = 200 ]
+check_before
 finish

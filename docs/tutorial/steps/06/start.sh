@@ -4,4 +4,5 @@
 . "$(dirname "$0")/../lib.sh"
 echo "Chapter 06 begins with recommendations live and the reviews in the monolith."
 fresh_demo
+record_before
 recommendations_live

@@ -15,4 +15,5 @@ check "copies of the categories agree" "do steps 3 and 7 of the chapter" at_leas
 check "the wrong price was caught" "do step 4 of the chapter" at_least 1 verdicts catalog-list mismatch
 check "the service has answered clients" "send more requests, as in step 7" at_least 10 answered catalog-list service
 check "a client gets both reads from the same side" "are both routes in the group catalog-reads, and at the same stage?" same_side
+check_before
 finish

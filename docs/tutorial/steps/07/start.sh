@@ -5,6 +5,7 @@
 . docs/tutorial/steps/reviews.sh
 echo "Chapter 07 begins with recommendations live, the reviews moved and the catalog on the monolith."
 fresh_demo
+record_before
 recommendations_live
 move_reviews
 did "the reviews service owns the reviews, as after chapter 06"
