@@ -102,7 +102,11 @@ func (l flow) Drain(ctx context.Context, f ownership.Fence) error {
 
 // Verify compares the rows that have changed since they were compared.
 func (l flow) Verify(ctx context.Context, _ ownership.Fence) error {
-	return claimed(l.way.VerifyFenced(ctx))
+	err := l.way.VerifyFenced(ctx)
+	if errors.Is(err, transfer.ErrUnsettled) {
+		return fmt.Errorf("%w: %w", ownership.ErrPending, err)
+	}
+	return claimed(err)
 }
 
 // Sequences lets no key be handed out twice.

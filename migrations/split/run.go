@@ -88,6 +88,7 @@ type runner struct {
 	due      time.Time     // when the next chunk may begin
 	shown    time.Time     // when Watch was last called
 	looked   time.Time     // when the disks were last looked at
+	settled  time.Time     // when no row was found gone that others refer to
 	unparked map[int]bool  // tables whose indexes are there
 	compared map[int]int64 // passes over each table when the run began
 	meter    *transfer.Meter
@@ -199,17 +200,38 @@ func (r *runner) turnWay(ctx context.Context) (bool, error) {
 	if table, ok := r.uncopied(); ok {
 		return true, r.copy(ctx, table)
 	}
-	if r.way.To.Move.Role == dialect.Source {
-		n, err := r.way.Loose(ctx)
-		if did = did || n > 0; err != nil {
-			return did, err
-		}
+	if n, err := r.loose(ctx); err != nil {
+		return did, err
+	} else if n > 0 {
+		did = true
 	}
 	if done, err := r.unpark(ctx); err != nil || done {
 		return true, err
 	}
 	compared, err := r.verify(ctx)
 	return did || compared, err
+}
+
+// How often it is looked whether rows are gone that others refer to.
+const (
+	looseWhileLeading   = 5 * time.Second // nothing but to forget what was logged
+	looseWhileFollowing = 200 * time.Millisecond
+)
+
+// loose carries over that rows of the source are gone which the tables refer to.
+func (r *runner) loose(ctx context.Context) (int, error) {
+	every := looseWhileFollowing
+	if r.way.From.Move.Role == dialect.Source {
+		every = looseWhileLeading
+	}
+	if time.Since(r.settled) < every {
+		return 0, nil
+	}
+	n, err := r.way.Loose(ctx)
+	if err == nil && n == 0 {
+		r.settled = time.Now()
+	}
+	return n, err
 }
 
 // atEnd reports whether the run has come to its end.

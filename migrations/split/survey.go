@@ -103,6 +103,7 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		}
 	}
 	s.cut(e.Plan, source)
+	s.meetSeal(source)
 	s.inner = source.Inner()
 	s.readers(source)
 	s.Notes = append(s.Notes, source.Notes...)
@@ -243,6 +244,41 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 			}})
 		}
 	}
+}
+
+// meetSeal says which actions of foreign keys are not carried over after the switch.
+func (s *Survey) meetSeal(c *schema.Catalog) {
+	for _, fk := range c.Cut() {
+		if c.Table(fk.Table) == nil {
+			continue
+		}
+		acts := func(action string) bool {
+			return slices.Contains([]string{"CASCADE", "SET NULL", "SET DEFAULT"}, action)
+		}
+		if acts(fk.OnUpdate) {
+			s.Notes = append(s.Notes, fmt.Sprintf("while the target owns %s, the source refuses to change %s of a row that %s refers to (ON UPDATE %s)", fk.Table, fk.To(), fk.From(), fk.OnUpdate))
+		}
+		if fk.OnDelete == "SET DEFAULT" {
+			s.Notes = append(s.Notes, fmt.Sprintf("while the target owns %s, the source refuses to delete a row of %s that %s refers to (ON DELETE SET DEFAULT): change the rows that refer to it through their owner first", fk.Table, fk.Parent, fk.From()))
+		}
+	}
+}
+
+// innerThere are the keys between the tables as the target names their columns.
+func (s *Survey) innerThere() []schema.ForeignKey {
+	renamed := func(table string, columns []string) []string {
+		i := slices.IndexFunc(s.from, func(f *schema.Shape) bool { return f.Table.Name == table })
+		if i < 0 {
+			return columns
+		}
+		return s.to[i].Renamed(s.from[i], columns)
+	}
+	inner := slices.Clone(s.inner)
+	for i := range inner {
+		fk := &inner[i]
+		fk.Columns, fk.SetNull, fk.Parents = renamed(fk.Table, fk.Columns), renamed(fk.Table, fk.SetNull), renamed(fk.Parent, fk.Parents)
+	}
+	return inner
 }
 
 // contradiction refuses a loose key that says something else than the database does: after

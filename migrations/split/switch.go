@@ -90,7 +90,12 @@ func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) 
 	if err != nil {
 		return report, err
 	}
-	s, err := ownership.New(ctx, w.parties(p), to, flow{way}, func(ctx context.Context) error { return w.gates(ctx, to, p, o) }, opts)
+	s, err := ownership.New(ctx, w.parties(p), to, flow{way}, func(ctx context.Context) error {
+		if err := settleLoose(ctx, way); err != nil {
+			return err
+		}
+		return w.gates(ctx, to, p, o)
+	}, opts)
 	if err != nil {
 		return report, w.explainSwitch(ctx, err)
 	}
@@ -193,11 +198,15 @@ func (w *Work) catchUp(ctx context.Context) (*transfer.Way, error) {
 		return nil, err
 	}
 	for round := 0; ; round++ {
+		gone, err := way.Loose(ctx)
+		if err != nil {
+			return nil, w.explainSwitch(ctx, err)
+		}
 		a, err := way.Apply(ctx)
 		if err != nil {
 			return nil, w.explainSwitch(ctx, err)
 		}
-		if a.More && round < 10_000 {
+		if (a.More || gone > 0) && round < 10_000 {
 			continue
 		}
 		dirty, err := way.VerifyDirty(ctx, 1000)
@@ -211,6 +220,28 @@ func (w *Work) catchUp(ctx context.Context) (*transfer.Way, error) {
 	o := w.opts.Transfer
 	o.BatchKeys = allInOne
 	return transfer.New(ctx, way.From, way.To, o)
+}
+
+// settleLoose leaves as little as possible of rows that are gone to the moment of the
+// switch: each attempt begins with it.
+func settleLoose(ctx context.Context, way *transfer.Way) error {
+	if err := way.Sweep(ctx); err != nil {
+		return err
+	}
+	for range 1000 {
+		n, err := way.Loose(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		for more := true; more; {
+			a, err := way.Apply(ctx)
+			if err != nil {
+				return err
+			}
+			more = a.More
+		}
+	}
+	return nil // somebody deletes faster; the fence will tell
 }
 
 // gates refuses a switch that anything stands against, unless a reason to force it was

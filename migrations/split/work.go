@@ -261,7 +261,7 @@ func (w *Work) sides(id string, claim int64) {
 		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Holder: w.holder, Shapes: w.Survey.from, Loose: w.Survey.loose, Inner: w.Survey.inner,
 	}}
 	w.To = transfer.Side{Database: w.Target, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Holder: w.holder, Shapes: w.Survey.to, Loose: w.Survey.loose, Inner: w.Survey.inner,
+		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Holder: w.holder, Shapes: w.Survey.to, Loose: w.Survey.loose, Inner: w.Survey.innerThere(),
 	}}
 }
 

@@ -112,6 +112,10 @@ type LooseKey struct {
 	OnDelete string // keep, delete or nullify
 }
 
+// Declared reports whether the source itself declares the key, so that its rows never
+// referred to others in vain.
+func (k LooseKey) Declared() bool { return k.ForeignKey.OnDelete != "" }
+
 // Shape returns the shape of a table, or nil.
 func (m Move) Shape(table string) *schema.Shape {
 	for _, s := range m.Shapes {
@@ -120,6 +124,18 @@ func (m Move) Shape(table string) *schema.Shape {
 		}
 	}
 	return nil
+}
+
+// Carried lists the loose keys from tables of the move whose rows go with what they refer
+// to.
+func (m Move) Carried() []LooseKey {
+	var keys []LooseKey
+	for _, k := range m.Loose {
+		if k.OnDelete != "keep" && m.Shape(k.Table) != nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // A Record says who owns the tables of a split. The epoch grows with every decision.

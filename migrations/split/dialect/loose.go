@@ -13,10 +13,13 @@ import (
 // dialect that implements the two interfaces below carries that over, as the plan says of
 // each loose key:
 //
-//   - While the source follows it lets the database's own cascades pass the guard, and
-//     logs which rows are gone that its tables referred to.
+//   - While the source follows its guard does not stand in the way of what the database's
+//     own foreign keys do, and it is logged which rows are gone that its tables referred to.
+//     SQLite lets the cascade act on the source's copy; PostgreSQL lets it do nothing.
 //   - The target deletes the rows that referred to them, or sets the reference to NULL, as
 //     an application would: the change is logged and comes back to the source.
+//   - When the source leads again it does so itself with what was left, in the transaction
+//     that opens it: from then on its own foreign keys answer.
 
 // Below lists the keys inside of the split by which the database itself changes rows that
 // refer to deleted ones of a table.
@@ -42,7 +45,9 @@ const DeepestCascade = 8
 // A LooseLog is a part of what the source has logged about rows that are gone.
 type LooseLog struct {
 	Entries []LooseEntry
-	Handle  any // for PruneLoose
+	Handle  any // for PruneLoose; nil: nothing was logged
+	// Unwatched says that rows may have gone by without being logged: see LooseTx.Watch.
+	Unwatched bool
 }
 
 // A LooseEntry is a row that was deleted, or may have been.
@@ -52,17 +57,48 @@ type LooseEntry struct {
 	Gone   bool      // it is not there; else it was replaced, or there is another one
 }
 
-// A LooseSnapshot is a Snapshot of a source that logs such rows.
-type LooseSnapshot interface {
+// A LooseReader reads what a source logs of such rows.
+type LooseReader interface {
 	Loose(ctx context.Context, limit int) (LooseLog, error)
 }
 
 // A LooseTx is a Tx that can carry them over.
 type LooseTx interface {
-	// Cascade deletes the rows that refer to the entry's row, or sets their reference to
-	// NULL. If that row is there it only logs their keys, so that they are brought over
-	// again: the source's own cascade may have deleted them there. The same goes for rows
-	// further down, see Move.Below: they are logged in any case.
-	Cascade(ctx context.Context, e LooseEntry) error
+	// Cascade deletes rows that refer to the entry's row, or sets their reference to
+	// NULL: limit of them, and it returns how many these were. If that row is there it
+	// only logs their keys, so that they are brought over again: the source's own cascade
+	// may have deleted them there. The same goes for rows further down, see Move.Below:
+	// they are logged in any case.
+	Cascade(ctx context.Context, e LooseEntry, limit int) (int, error)
 	PruneLoose(ctx context.Context, l LooseLog) error
+	// Watch mends a source that is Unwatched, and logs anew which rows are gone that
+	// others of its tables refer to, as far as it can tell.
+	Watch(ctx context.Context) error
+}
+
+// looseBatch is how many rows that are gone are settled at a time.
+const looseBatch = 1000
+
+// SettleLoose does what is left on the side that knows of it.
+func SettleLoose(ctx context.Context, side interface {
+	LooseReader
+	LooseTx
+},
+) error {
+	for {
+		log, err := side.Loose(ctx, looseBatch)
+		if err != nil || log.Handle == nil {
+			return err
+		}
+		for _, e := range log.Entries {
+			for n := looseBatch; n == looseBatch; {
+				if n, err = side.Cascade(ctx, e, looseBatch); err != nil {
+					return err
+				}
+			}
+		}
+		if err := side.PruneLoose(ctx, log); err != nil {
+			return err
+		}
+	}
 }

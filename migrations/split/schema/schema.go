@@ -77,6 +77,16 @@ type ForeignKey struct {
 	Parents  []string // columns of the parent
 	OnDelete string   // as declared: NO ACTION, CASCADE, …
 	OnUpdate string
+	// SetNull are the columns that ON DELETE SET NULL (…) names; empty: all.
+	SetNull []string
+}
+
+// Nulled lists the columns that ON DELETE SET NULL sets to NULL.
+func (f ForeignKey) Nulled() []string {
+	if len(f.SetNull) > 0 {
+		return f.SetNull
+	}
+	return f.Columns
 }
 
 // From names the referring column as a plan does; see Reference.

@@ -23,6 +23,19 @@ func (s *Shape) Key() []string { return s.Names[:s.Keys] }
 // Written lists the names of all columns that are copied, the key first.
 func (s *Shape) Written() []string { return s.Names[:len(s.Names)-s.Computed] }
 
+// Renamed maps names of columns of another shape of the same table to those of this one. A
+// column that does not move keeps its name.
+func (s *Shape) Renamed(other *Shape, columns []string) []string {
+	var names []string
+	for _, c := range columns {
+		if i := slices.Index(other.Names, c); i >= 0 {
+			c = s.Names[i]
+		}
+		names = append(names, c)
+	}
+	return names
+}
+
 // Columns describes the columns in the order of a row.
 func (s *Shape) Columns() []Column {
 	columns := make([]Column, len(s.Names))

@@ -3,44 +3,143 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
+	"github.com/stranglerfig/toolkit/migrations/split/value"
 )
+
+// ErrUnsettled reports that rows are gone which the tables refer to, and that this has not
+// been carried over yet.
+var ErrUnsettled = errors.New("rows are gone that others refer to, and these are not settled yet")
 
 // Loose carries over that rows are gone which the tables refer to: from the side that
 // follows, where they were, to the one that leads, where the tables are written now. It
-// returns how many there were.
+// returns how many there were. Where the source leads, its own foreign keys answer, and
+// what it has logged is forgotten.
 func (w *Way) Loose(ctx context.Context) (int, error) {
-	snap, err := w.To.Snapshot(ctx, w.To.Move)
+	knows := w.To
+	if w.From.Move.Role == dialect.Source {
+		knows = w.From
+	}
+	log, err := looseLog(ctx, knows, w.opts.BatchKeys)
 	if err != nil {
 		return 0, err
 	}
-	loose, ok := snap.(dialect.LooseSnapshot)
-	if !ok {
-		return 0, snap.Close()
+	if log.Unwatched {
+		return 1, inLooseTx(ctx, knows, func(tx dialect.LooseTx) error { return tx.Watch(ctx) })
 	}
-	log, err := loose.Loose(ctx, w.opts.BatchKeys)
-	if err := errors.Join(err, snap.Close()); err != nil || log.Handle == nil {
-		return 0, err
+	if log.Handle == nil {
+		return 0, nil
 	}
 	if err := w.step("loose: log read"); err != nil {
 		return 0, err
 	}
-	err = inLooseTx(ctx, w.From, func(tx dialect.LooseTx) error {
-		for _, e := range log.Entries {
-			if err := tx.Cascade(ctx, e); err != nil {
-				return err
+	if w.From.Move.Role == dialect.Target {
+		if err := w.cascade(ctx, log.Entries); err != nil {
+			return 0, err
+		}
+	}
+	return len(log.Entries), inLooseTx(ctx, knows, func(tx dialect.LooseTx) error { return tx.PruneLoose(ctx, log) })
+}
+
+// Sweep has the source look for rows that refer to others in vain, and carries that over:
+// a service that asks nobody may have written such.
+func (w *Way) Sweep(ctx context.Context) error {
+	if w.To.Move.Role != dialect.Source || len(w.To.Move.Carried()) == 0 {
+		return nil
+	}
+	return inLooseTx(ctx, w.To, func(tx dialect.LooseTx) error { return tx.Watch(ctx) })
+}
+
+// cascade changes the rows of the side that leads, so many in a transaction that nobody
+// waits long for one.
+func (w *Way) cascade(ctx context.Context, entries []dialect.LooseEntry) error {
+	for at := 0; at < len(entries); {
+		err := inLooseTx(ctx, w.From, func(tx dialect.LooseTx) error {
+			for left := w.opts.BatchKeys; at < len(entries) && left > 0; {
+				e, err := w.seen(entries[at])
+				if err != nil {
+					return err
+				}
+				n, err := tx.Cascade(ctx, e, left)
+				if err != nil {
+					return err
+				}
+				if n < left {
+					at++
+				}
+				left -= n
+			}
+			return w.step("loose: before the commit")
+		})
+		if err != nil {
+			return err
+		}
+		if err := w.step("loose: carried over"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seen is an entry of the side that follows as the one that leads sees it: its columns may
+// have other names and types.
+func (w *Way) seen(e dialect.LooseEntry) (dialect.LooseEntry, error) {
+	table := slices.IndexFunc(w.To.Move.Shapes, func(s *schema.Shape) bool { return s.Table.Name == e.Key.Table })
+	if table < 0 {
+		return e, fmt.Errorf("table %s is not part of split %s", e.Key.Table, w.To.Move.Split)
+	}
+	from, to := w.shapes(table)
+	e.Key.Table = from.Table.Name
+	row := make(value.Row, len(from.Names))
+	places := make([]int, len(e.Key.Columns))
+	for i, c := range e.Key.Columns {
+		places[i] = slices.Index(to.Names, c)
+		row[places[i]] = e.Parent[i]
+	}
+	if c, ok := w.From.Database.(dialect.Converter); ok {
+		convert, obstacles := c.Convert(w.To.Info().Driver, to, from)
+		if convert != nil && len(obstacles) == 0 {
+			if err := convert(row); err != nil {
+				return e, fmt.Errorf("table %s: %w", e.Key.Table, err)
 			}
 		}
-		return nil
-	})
+	}
+	e.Key.Columns, e.Key.SetNull = from.Renamed(to, e.Key.Columns), from.Renamed(to, e.Key.SetNull)
+	e.Parent = make(value.Key, len(places))
+	for i, at := range places {
+		e.Parent[i] = row[at]
+	}
+	return e, nil
+}
+
+// looseLog reads what a side has logged of rows that are gone.
+func looseLog(ctx context.Context, side Side, limit int) (log dialect.LooseLog, err error) {
+	if len(side.Move.Carried()) == 0 {
+		return log, nil
+	}
+	snap, err := side.Snapshot(ctx, side.Move)
 	if err != nil {
-		return 0, err
+		return log, err
 	}
-	if err := w.step("loose: carried over"); err != nil {
-		return 0, err
+	if loose, ok := snap.(dialect.LooseReader); ok {
+		log, err = loose.Loose(ctx, limit)
 	}
-	return len(log.Entries), inLooseTx(ctx, w.To, func(tx dialect.LooseTx) error { return tx.PruneLoose(ctx, log) })
+	return log, errors.Join(err, snap.Close())
+}
+
+// unsettled reports whether a state of the side that follows holds rows that are gone
+// without the other side having been told: then the two may differ.
+func unsettled(ctx context.Context, side Side, snap dialect.Snapshot) (bool, error) {
+	loose, ok := snap.(dialect.LooseReader)
+	if !ok || side.Move.Role != dialect.Source || len(side.Move.Carried()) == 0 {
+		return false, nil
+	}
+	log, err := loose.Loose(ctx, 1)
+	return log.Handle != nil || log.Unwatched, err
 }
 
 func inLooseTx(ctx context.Context, side Side, f func(tx dialect.LooseTx) error) error {

@@ -1,7 +1,9 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +73,7 @@ type Verified struct {
 	Rows   int64
 	Took   time.Duration // how long the side that leads was read
 	Passed bool          // this was the end of a pass over the table, and all of it is equal
-	Behind bool          // nothing was compared: there is too much in the log to be applied first
+	Behind bool          // nothing was compared: there is too much to be applied or carried over first
 }
 
 // Verify compares the next rows of a table, at most limit, in one state of each side: it
@@ -164,6 +166,10 @@ func (w *Way) compare(ctx context.Context, v *Verified, f func(source, target di
 	defer target.Close() //nolint:errcheck // it only read
 	if err := target.Captured(ctx); err != nil {
 		return fmt.Errorf("the side that follows: %w", err)
+	}
+	if behind, err := unsettled(ctx, w.To, target); err != nil || behind {
+		v.Behind = behind
+		return err
 	}
 	if err := f(source, target); err != nil {
 		return err
@@ -294,6 +300,9 @@ func (w *Way) verifyFenced(ctx context.Context, source dialect.Snapshot) (int64,
 	target, err := w.To.Snapshot(ctx, w.To.Move)
 	if err != nil {
 		return 0, err
+	}
+	if behind, err := unsettled(ctx, w.To, target); err != nil || behind {
+		return 0, errors.Join(cmp.Or(err, ErrUnsettled), target.Close())
 	}
 	var found []Finding
 	equal := make([][]value.Key, w.Tables())

@@ -197,18 +197,25 @@ type foreignKey struct {
 	ToCols     []string
 	OnDelete   string // a no action, r restrict, c cascade, n set null, d set default
 	OnUpdate   string
+	SetNull    []string // of ON DELETE SET NULL (…)
 	Definition string
 }
 
 // foreignKeys lists the foreign keys of a table and those of others that point at it.
 func (r relation) foreignKeys(ctx context.Context, c *pgx.Conn) ([]foreignKey, error) {
+	some := "NULL::int2[]"
+	if strings.Compare(c.PgConn().ParameterStatus("server_version"), "15") >= 0 {
+		some = "k.confdelsetcols"
+	}
 	rows, err := c.Query(ctx, `
 		SELECT k.conname AS name, fs.nspname || '.' || f.relname AS from, ts.nspname || '.' || t.relname AS to,
 			ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(num, pos)
 				JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.pos) AS from_cols,
 			ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, pos)
 				JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.pos) AS to_cols,
-			k.confdeltype::text AS on_delete, k.confupdtype::text AS on_update, pg_get_constraintdef(k.oid) AS definition
+			k.confdeltype::text AS on_delete, k.confupdtype::text AS on_update,
+			ARRAY(SELECT a.attname::text FROM unnest(`+some+`) WITH ORDINALITY AS u(num, pos)
+				JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.pos) AS set_null, pg_get_constraintdef(k.oid) AS definition
 		FROM pg_constraint k
 		JOIN pg_class f ON f.oid = k.conrelid JOIN pg_namespace fs ON fs.oid = f.relnamespace
 		JOIN pg_class t ON t.oid = k.confrelid JOIN pg_namespace ts ON ts.oid = t.relnamespace

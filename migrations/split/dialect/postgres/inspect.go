@@ -57,7 +57,6 @@ func (in *inspector) catalog(ctx context.Context, tables []string) (*schema.Cata
 			}
 		}
 	}
-	cat.Notes = cascadeNotes(cat)
 	return cat, nil
 }
 
@@ -262,7 +261,7 @@ func (in *inspector) foreignKeys(ctx context.Context, cat *schema.Catalog, t *sc
 	for _, k := range keys {
 		fk := schema.ForeignKey{
 			Name: k.Name, Table: in.called(k.From), Columns: k.FromCols, Parent: in.called(k.To), Parents: k.ToCols,
-			OnDelete: actions[k.OnDelete], OnUpdate: actions[k.OnUpdate],
+			OnDelete: actions[k.OnDelete], OnUpdate: actions[k.OnUpdate], SetNull: k.SetNull,
 		}
 		_, inside := in.names[k.From]
 		switch {

@@ -28,6 +28,9 @@ func (d *DB) Remove(ctx context.Context, m dialect.Move, o dialect.RemoveOptions
 		if err != nil {
 			return err
 		}
+		if err := unwatch(ctx, tx, m.Split); err != nil {
+			return err
+		}
 		for _, table := range tables {
 			if err := unpark(ctx, tx, m.Split, table); err != nil {
 				return err
@@ -70,6 +73,7 @@ func uninstall(ctx context.Context, tx pgx.Tx, table string) error {
 		if err := execAll(ctx, tx, []string{
 			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", sealTrigger, n.quoted()),
 			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", sealTruncate, n.quoted()),
+			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", passTrigger, n.quoted()),
 			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", captureTrigger, n.quoted()),
 			fmt.Sprintf("DROP TRIGGER IF EXISTS %s ON %s", truncateTrigger, n.quoted()),
 			"DROP INDEX IF EXISTS " + n.sibling(objectOf("order", n.Table)),
@@ -84,6 +88,7 @@ func uninstall(ctx context.Context, tx pgx.Tx, table string) error {
 func dropBesideSQL(n name) []string {
 	return []string{
 		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", captured{name: n}.function()),
+		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", passFunction(n)),
 		fmt.Sprintf("DROP TABLE IF EXISTS %s", captured{name: n}.log()),
 		fmt.Sprintf("DROP TABLE IF EXISTS %s", dirtyTable(n)),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,24 +15,35 @@ import (
 
 // Lead opens this side for applications and logs what they change.
 func (w *writer) Lead(ctx context.Context, r dialect.Record) error {
-	return w.role(ctx, true, r, func(l *layout, _ string) []string { return append(l.captured().installSQL(), unsealSQL(l.name)...) })
+	return w.role(ctx, true, r, func(l *layout, s *schema.Shape, watched []watch) []string {
+		return slices.Concat(l.captured().installSQL(), unsealSQL(l.name), passOffSQL(l, s, watched))
+	})
 }
 
 // Follow closes this side for everybody but the engine. Its capture stays: what nobody
 // but the engine can write logs nothing. So do the application's triggers, which do not
 // answer replicas.
 func (w *writer) Follow(ctx context.Context, r dialect.Record) error {
-	return w.role(ctx, false, r, func(l *layout, called string) []string {
-		message, hint := refusal(called, w.m.Split, r)
-		return append(l.captured().installSQL(), sealSQL(l.name, message, hint)...)
+	return w.role(ctx, false, r, func(l *layout, s *schema.Shape, watched []watch) []string {
+		message, hint := refusal(s.Table.Name, w.m.Split, r)
+		return slices.Concat(l.captured().installSQL(), passSQL(l, s, watched), sealSQL(l.name, message, hint))
 	})
 }
 
-func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, statements func(l *layout, called string) []string) error {
+func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, statements func(l *layout, s *schema.Shape, watched []watch) []string) error {
 	if err := alone(ctx, w.tx, w.m); err != nil {
 		return err
 	}
 	w.d.forgetLayouts() // the tables may be others than before: this is how a lost capture is mended
+	watched, err := watches(ctx, w.tx.Conn(), w.d, w.m)
+	if err != nil {
+		return err
+	}
+	for _, one := range watched { // before the tables, as an application that deletes a parent locks them
+		if err := w.install(ctx, one); err != nil {
+			return err
+		}
+	}
 	for _, s := range w.m.Shapes {
 		l, err := w.layout(ctx, s)
 		if err != nil {
@@ -41,7 +53,7 @@ func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, stateme
 		if l.needsIndex() { // made by Prepare unless the table is new, and empty
 			all = append(all, l.orderIndexSQL("IF NOT EXISTS"))
 		}
-		if err := w.patiently(ctx, append(all, statements(l, s.Table.Name)...)); err != nil {
+		if err := w.patiently(ctx, append(all, statements(l, s, watched)...)); err != nil {
 			return wrapTable(s, explain(err))
 		}
 		if r.Epoch == 0 {
@@ -57,6 +69,11 @@ func (w *writer) role(ctx context.Context, leads bool, r dialect.Record, stateme
 	}
 	if _, err := w.tx.Exec(ctx, `UPDATE _strangler_move SET leads = $2 WHERE split = $1`, w.m.Split, leads); err != nil {
 		return explain(err)
+	}
+	if leads && r.Epoch > 0 {
+		if err := dialect.SettleLoose(ctx, w); err != nil {
+			return explain(err)
+		}
 	}
 	return explain(remember(ctx, w.tx, w.m))
 }

@@ -14,8 +14,7 @@ import (
 // keys of rows are logged that it could displace: REPLACE deletes these without firing
 // any delete trigger. A key too many costs a look at its row and nothing else.
 func captureTriggers(split string, s *schema.Shape) []string {
-	c := capture{split: split, shape: s, table: quote(s.Table.Name), log: quote(logTable(split)), label: s.Table.Name}
-	c.into = "INSERT INTO " + c.log + "(tbl, " + quoteAll("", logColumns(s.Keys)) + ") "
+	c := captureOf(split, s)
 	return []string{
 		c.trigger("ai", "AFTER INSERT", "", c.logged("NEW")),
 		c.trigger("ad", "AFTER DELETE", "", c.logged("OLD")),
@@ -24,6 +23,12 @@ func captureTriggers(split string, s *schema.Shape) []string {
 		c.trigger("bi", "BEFORE INSERT", "", c.displaced("")),
 		c.trigger("bu", "BEFORE UPDATE", c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")")),
 	}
+}
+
+func captureOf(split string, s *schema.Shape) capture {
+	c := capture{split: split, shape: s, table: quote(s.Table.Name), log: quote(logTable(split)), label: s.Table.Name}
+	c.into = "INSERT INTO " + c.log + "(tbl, " + quoteAll("", logColumns(s.Keys)) + ") "
+	return c
 }
 
 type capture struct {

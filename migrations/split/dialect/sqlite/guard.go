@@ -15,7 +15,7 @@ func guardTriggers(m dialect.Move, s *schema.Shape, r dialect.Record) []string {
 	if r.Owner == dialect.Target {
 		message = fmt.Sprintf("table %q is owned by %s (split %s, epoch %d)", s.Table.Name, m.Split, m.Split, r.Epoch)
 	}
-	applying := "(SELECT applying FROM " + ctlTable + " WHERE split = " + text(m.Split) + ") IS NOT 1"
+	applying := applyingIn(m.Split) + " IS NOT 1"
 	var statements []string
 	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
 		when := applying
@@ -27,4 +27,9 @@ func guardTriggers(m dialect.Move, s *schema.Shape, r dialect.Record) []string {
 			" BEFORE "+event+" ON "+quote(s.Table.Name)+" WHEN "+when+" BEGIN "+refuse(m, s, message, pass != "")+" END")
 	}
 	return statements
+}
+
+// applyingIn is 1 in the engine's own transactions.
+func applyingIn(split string) string {
+	return "(SELECT applying FROM " + ctlTable + " WHERE split = " + text(split) + ")"
 }

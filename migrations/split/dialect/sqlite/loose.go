@@ -6,14 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
 	"github.com/stranglerfig/toolkit/migrations/split/value"
 )
 
 var (
-	_ dialect.LooseSnapshot = (*Snapshot)(nil)
-	_ dialect.LooseTx       = (*Tx)(nil)
+	_ dialect.LooseReader = (*Snapshot)(nil)
+	_ dialect.LooseReader = (*Tx)(nil)
+	_ dialect.LooseTx     = (*Tx)(nil)
 )
 
 // looseTable holds rows of other tables that are gone and that the split refers to.
@@ -22,13 +25,7 @@ func looseTable(split string) string { return dialect.Prefix + "loose_" + split 
 // carried lists the loose keys from a table of the move whose rows go with what they
 // refer to; an empty table means all.
 func carried(m dialect.Move, table string) []dialect.LooseKey {
-	var keys []dialect.LooseKey
-	for _, k := range m.Loose {
-		if k.OnDelete != "keep" && m.Shape(k.Table) != nil && (table == "" || k.Table == table) {
-			keys = append(keys, k)
-		}
-	}
-	return keys
+	return slices.DeleteFunc(m.Carried(), func(k dialect.LooseKey) bool { return table != "" && k.Table != table })
 }
 
 // looseTriggers log the rows of a parent that go away. REPLACE deletes without a delete
@@ -153,83 +150,149 @@ func onlyNullified(fk schema.ForeignKey, s *schema.Shape) string {
 	return nulls + columns(rest, "", func(c string) string { return " AND NEW." + c + " IS OLD." + c })
 }
 
+// cascaded logs the rows of the table that a cascade changes while it follows: if the
+// source leads again before the target has done the same, they are brought over.
+func cascaded(m dialect.Move, s *schema.Shape) []string {
+	c := captureOf(m.Split, s)
+	applying := applyingIn(m.Split) + " IS NOT 1"
+	var all []string
+	for _, event := range []string{"UPDATE", "DELETE"} {
+		if cascades(m, s, event) != "" {
+			all = append(all, c.trigger("c"+event[:1], "AFTER "+event, applying, c.logged("OLD")))
+		}
+	}
+	return all
+}
+
 // Loose reads which rows are gone.
 func (s *Snapshot) Loose(ctx context.Context, limit int) (dialect.LooseLog, error) {
+	log, err := loose(ctx, s.tx, s.move, limit)
+	return log, s.db.explain(err, "read which rows are gone")
+}
+
+// Loose reads which rows are gone.
+func (t *Tx) Loose(ctx context.Context, limit int) (dialect.LooseLog, error) {
+	log, err := loose(ctx, t.tx, t.move, limit)
+	return log, t.db.explain(err, "read which rows are gone")
+}
+
+func loose(ctx context.Context, tx *sqlx.Tx, m dialect.Move, limit int) (dialect.LooseLog, error) {
 	var log dialect.LooseLog
-	if len(carried(s.move, "")) == 0 {
+	if len(carried(m, "")) == 0 {
 		return log, nil
 	}
-	there, err := exists(ctx, s.tx, looseTable(s.move.Split))
-	if err != nil || !there {
-		return log, s.db.explain(err, "read which rows are gone")
+	if there, err := exists(ctx, tx, looseTable(m.Split)); err != nil || !there {
+		return log, err
 	}
 	width := 1
-	for _, k := range s.move.Loose {
+	for _, k := range m.Loose {
 		width = max(width, len(k.Parents))
 	}
-	rows, err := s.tx.QueryxContext(ctx, `SELECT seq, key, `+quoteAll("", logColumns(width))+` FROM `+quote(looseTable(s.move.Split))+` ORDER BY seq LIMIT ?`, limit)
+	rows, err := tx.QueryxContext(ctx, `SELECT seq, key, `+quoteAll("", logColumns(width))+` FROM `+quote(looseTable(m.Split))+` ORDER BY seq LIMIT ?`, limit)
 	if err != nil {
-		return log, s.db.explain(err, "read which rows are gone")
+		return log, err
 	}
 	defer rows.Close()
 	scan := newScanner(2 + width)
 	for rows.Next() {
 		if err := rows.Scan(scan.into...); err != nil {
-			return log, s.db.explain(err, "read which rows are gone")
+			return log, err
 		}
 		row, err := scan.row()
 		if err != nil {
 			return log, err
 		}
 		log.Handle = row[0].Int()
-		for _, k := range carried(s.move, "") {
+		for _, k := range carried(m, "") {
 			if k.From()+">"+k.To() == row[1].Text() {
 				log.Entries = append(log.Entries, dialect.LooseEntry{Key: k, Parent: value.Key(row[2 : 2+len(k.Parents)])})
 			}
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return log, s.db.explain(err, "read which rows are gone")
+		return log, err
 	}
-	return log, s.lookForParents(ctx, log)
+	return log, lookForParents(ctx, tx, log)
 }
 
-func (s *Snapshot) lookForParents(ctx context.Context, log dialect.LooseLog) error {
+func lookForParents(ctx context.Context, tx *sqlx.Tx, log dialect.LooseLog) error {
 	for i := range log.Entries {
 		e := &log.Entries[i]
 		var n int
-		err := s.tx.GetContext(ctx, &n, `SELECT count(*) FROM `+quote(e.Key.Parent)+` WHERE `+columns(e.Key.Parents, " AND ", func(c string) string { return c + " = ?" }), arguments(e.Parent)...)
+		err := tx.GetContext(ctx, &n, `SELECT count(*) FROM `+quote(e.Key.Parent)+` WHERE `+columns(e.Key.Parents, " AND ", func(c string) string { return c + " = ?" }), arguments(e.Parent)...)
 		if err != nil {
-			return s.db.explain(err, "look into table "+e.Key.Parent)
+			return fmt.Errorf("look into table %s: %w", e.Key.Parent, err)
 		}
 		e.Gone = n == 0
 	}
 	return nil
 }
 
+// Watch logs what rows refer to although it is not there. That a trigger is gone is for
+// Captured to find.
+func (t *Tx) Watch(ctx context.Context) error {
+	there, err := exists(ctx, t.tx, looseTable(t.move.Split))
+	if err != nil || !there {
+		return t.db.explain(err, "look for rows that refer in vain")
+	}
+	for _, k := range carried(t.move, "") {
+		if !k.Declared() {
+			continue // who knows since when they do
+		}
+		var set, same []string
+		for i, c := range k.Columns {
+			set = append(set, "t."+quote(c)+" IS NOT NULL")
+			same = append(same, "p."+quote(k.Parents[i])+" = t."+quote(c))
+		}
+		_, err := t.tx.ExecContext(ctx, `INSERT INTO `+quote(looseTable(t.move.Split))+`(key, `+quoteAll("", logColumns(len(k.Columns)))+`) SELECT DISTINCT `+text(k.From()+">"+k.To())+`, `+quoteAll("t.", k.Columns)+
+			` FROM `+quote(k.Table)+` AS t WHERE `+strings.Join(set, " AND ")+` AND NOT EXISTS (SELECT 1 FROM `+quote(k.Parent)+` AS p WHERE `+strings.Join(same, " AND ")+`)`)
+		if err != nil {
+			return t.db.explain(err, "table "+k.Table+": look for rows that refer in vain")
+		}
+	}
+	return nil
+}
+
 // Cascade carries one of them over.
-func (t *Tx) Cascade(ctx context.Context, e dialect.LooseEntry) error {
+func (t *Tx) Cascade(ctx context.Context, e dialect.LooseEntry, limit int) (int, error) {
 	s := t.move.Shape(e.Key.Table)
 	if s == nil {
-		return nil
+		return 0, nil
 	}
-	table, where := quote(e.Key.Table), columns(e.Key.Columns, " AND ", func(c string) string { return c + " = ?" })
-	statement := `DELETE FROM ` + table + ` WHERE ` + where
+	n, err := t.cascade(ctx, e, s, limit)
+	return n, t.db.explain(err, "table "+e.Key.Table+": carry over that a row of "+e.Key.Parent+" is gone")
+}
+
+func (t *Tx) cascade(ctx context.Context, e dialect.LooseEntry, s *schema.Shape, limit int) (int, error) {
+	table, key := quote(e.Key.Table), quoteAll("", s.Key())
+	refer := columns(e.Key.Columns, " AND ", func(c string) string { return c + " = ?" })
+	if e.Gone && e.Key.OnDelete == "nullify" {
+		refer += " AND (" + columns(e.Key.Nulled(), " OR ", func(c string) string { return c + " IS NOT NULL" }) + ")"
+	}
+	some := "SELECT " + key + " FROM " + table + " WHERE " + refer
+	if e.Gone {
+		some += fmt.Sprintf(" ORDER BY %s LIMIT %d", key, limit)
+	}
+	if e.Key.OnDelete == "delete" { // a row that only loses its reference stays for those that refer to it
+		first := "(" + quoteAll("p0.", s.Key()) + ") IN (" + some + ")"
+		if err := t.below(ctx, e.Key.Table, table+" AS p0", first, arguments(e.Parent), e.Gone, 1); err != nil {
+			return 0, err
+		}
+	}
+	these := ` WHERE (` + key + `) IN (` + some + `)`
+	statement := `DELETE FROM ` + table + these
 	switch {
 	case !e.Gone:
-		statement = `INSERT INTO ` + quote(logTable(t.move.Split)) + `(tbl, ` + quoteAll("", logColumns(s.Keys)) + `) SELECT ` + text(s.Table.Name) + `, ` + quoteAll("", s.Key()) + ` FROM ` + table + ` WHERE ` + where
+		statement = `INSERT INTO ` + quote(logTable(t.move.Split)) + `(tbl, ` + quoteAll("", logColumns(s.Keys)) + `) SELECT ` + text(s.Table.Name) + `, ` + key + ` FROM ` + table + ` WHERE ` + refer
 	case e.Key.OnDelete == "nullify":
-		statement = `UPDATE ` + table + ` SET ` + columns(e.Key.Columns, ", ", func(c string) string { return c + " = NULL" }) + ` WHERE ` + where
+		statement = `UPDATE ` + table + ` SET ` + columns(e.Key.Nulled(), ", ", func(c string) string { return c + " = NULL" }) + these
 	}
-	first := columns(e.Key.Columns, " AND ", func(c string) string { return "p0." + c + " = ?" })
-	var err error
-	if e.Key.OnDelete == "delete" { // a row that only loses its reference stays for those that refer to it
-		err = t.below(ctx, e.Key.Table, table+" AS p0", first, arguments(e.Parent), e.Gone, 1)
+	r, err := t.tx.ExecContext(ctx, statement, arguments(e.Parent)...)
+	if err != nil || !e.Gone {
+		return 0, err
 	}
-	if err == nil {
-		_, err = t.tx.ExecContext(ctx, statement, arguments(e.Parent)...)
-	}
-	return t.db.explain(err, "table "+e.Key.Table+": carry over that a row of "+e.Key.Parent+" is gone")
+	n, err := r.RowsAffected()
+	return int(n), err
 }
 
 // below does for the rows that refer to others what the source's own cascade does: it
@@ -257,7 +320,7 @@ func (t *Tx) below(ctx context.Context, table, from, where string, args []any, g
 		case !gone:
 			statement = "INSERT INTO " + quote(logTable(t.move.Split)) + "(tbl, " + quoteAll("", logColumns(s.Keys)) + ") SELECT " + text(s.Table.Name) + ", " + keys
 		case fk.OnDelete == dialect.SetsNull:
-			statement = "UPDATE " + quote(fk.Table) + " SET " + columns(fk.Columns, ", ", func(c string) string { return c + " = NULL" }) + these
+			statement = "UPDATE " + quote(fk.Table) + " SET " + columns(fk.Nulled(), ", ", func(c string) string { return c + " = NULL" }) + these
 		}
 		if _, err := t.tx.ExecContext(ctx, statement, args...); err != nil {
 			return err

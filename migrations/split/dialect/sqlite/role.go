@@ -62,7 +62,7 @@ func (t *Tx) setRole(ctx context.Context, r dialect.Record, leads bool) error {
 			statements = captureTriggers(t.move.Split, s)
 		} else {
 			err = parkTriggers(ctx, t.tx, t.move.Split, s.Table.Name)
-			statements = guardTriggers(t.move, s, r)
+			statements = append(guardTriggers(t.move, s, r), cascaded(t.move, s)...)
 		}
 		if err != nil {
 			return t.db.explain(err, "table "+s.Table.Name)
@@ -78,9 +78,14 @@ func (t *Tx) setRole(ctx context.Context, r dialect.Record, leads bool) error {
 			}
 		}
 	}
-	if !leads {
+	switch {
+	case !leads:
 		if err := t.watchParents(ctx); err != nil {
 			return t.db.explain(err, "watch the tables that are referred to")
+		}
+	case r.Epoch > 0 && t.move.Role == dialect.Source:
+		if err := dialect.SettleLoose(ctx, t); err != nil {
+			return err
 		}
 	}
 	return t.db.explain(t.remember(ctx, leads), "record what was installed")

@@ -1,0 +1,125 @@
+package split_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stranglerfig/toolkit/migrations/split/testkit"
+)
+
+// pairPlan writes a plan for two places into a folder of its own.
+func pairPlan(t *testing.T, source, target *testkit.Place, rest string) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: t.TempDir()}
+	text := fmt.Sprintf(`version: 1
+split: kit
+source: { driver: %s, dsn: %q }
+target: { driver: %s, dsn: %q }
+limits: { fence: 5s, disk: 1MiB }
+`, source.Driver, source.DSN, target.Driver, target.DSN) + rest
+	if err := os.WriteFile(filepath.Join(s.dir, "plan.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A looseMove is a move of t and lines, which refer to users and shops that stay. In the
+// target a column has another name.
+type looseMove struct {
+	*stage
+	source, target *testkit.Place
+}
+
+func newLooseMove(t *testing.T, source, target *testkit.Place) looseMove {
+	t.Helper()
+	source.Exec(
+		`CREATE TABLE users (id INTEGER PRIMARY KEY, mail TEXT UNIQUE)`, `CREATE TABLE shops (id INTEGER PRIMARY KEY)`,
+		`CREATE TABLE t (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users(id) ON DELETE CASCADE, shop_id INTEGER REFERENCES shops(id) ON DELETE SET NULL)`,
+		`CREATE TABLE lines (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t(id) ON DELETE CASCADE)`,
+		`INSERT INTO users VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e'), (6, 'f')`, `INSERT INTO shops VALUES (1), (2)`,
+		`INSERT INTO t VALUES (1, 1, 1), (2, 2, 1), (3, 3, 2), (4, 4, 2), (5, 5, NULL), (6, NULL, 2), (7, 6, 2)`,
+		`INSERT INTO lines VALUES (10, 1), (20, 2), (30, 3), (40, 4), (50, 5), (60, 6), (70, 7)`)
+	target.Exec(
+		`CREATE TABLE t (id INTEGER PRIMARY KEY, owner INTEGER, shop_id INTEGER)`,
+		`CREATE TABLE lines (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t(id) ON DELETE CASCADE)`)
+	return looseMove{pairPlan(t, source, target, `tables: [{ name: t, columns: { user_id: owner } }, lines]
+loose_keys:
+  - { from: t.user_id, to: users.id, on_delete: delete }
+  - { from: t.shop_id, to: shops.id, on_delete: nullify }
+`), source, target}
+}
+
+// holds makes sure that both sides hold these rows.
+func (m looseMove) holds(when, want string) {
+	m.t.Helper()
+	for name, place := range map[string]*testkit.Place{"user_id": m.source, "owner": m.target} {
+		aggregate := "string_agg"
+		if place.Driver == "sqlite3" {
+			aggregate = "group_concat"
+		}
+		list := func(row, from string) string {
+			return `(SELECT coalesce(` + aggregate + `(r, ' '), '') FROM (SELECT ` + row + ` AS r FROM ` + from + ` ORDER BY id) AS rows)`
+		}
+		query := `SELECT ` + list(`id || ':' || coalesce(CAST(`+name+` AS TEXT), '') || ':' || coalesce(CAST(shop_id AS TEXT), '')`, "t") + ` || ' / ' || ` + list(`CAST(id AS TEXT)`, "lines")
+		if have := place.Ask(query); have != want {
+			m.t.Errorf("%s: %s (%s) holds %s, not %s", when, place.Driver, name, have, want)
+		}
+	}
+}
+
+// After the target has taken over, deleting a row of the source takes along what refers to
+// it, on both sides and whoever is killed meanwhile; so it does in every moment of the way
+// back and there again.
+func TestRowsGoWithWhatTheyReferToInEveryPair(t *testing.T) {
+	t.Parallel()
+	testkit.EachPair(t, func(t *testing.T, source, target *testkit.Place) {
+		m := newLooseMove(t, source, target)
+		m.must("run")
+		m.must("cutover")
+		target.Exec(`INSERT INTO t VALUES (8, 2, 1)`, `INSERT INTO lines VALUES (80, 8)`) // not in the source yet
+		for _, refused := range []string{`DELETE FROM t WHERE id = 1`, `UPDATE t SET shop_id = NULL WHERE id = 1`, `DELETE FROM lines`} {
+			if err := source.Try(refused); err == nil || !strings.Contains(err.Error(), "is owned by kit") {
+				t.Errorf("%s: %v", refused, err)
+			}
+		}
+		source.Exec(`DELETE FROM users WHERE id = 2`, `DELETE FROM shops WHERE id = 1`)
+		for _, point := range []string{"loose: before the commit", "loose: carried over"} {
+			if ok, words := m.do("follow", point, 0); ok {
+				t.Errorf("not killed at %s: %s", point, words)
+			}
+		}
+		m.must("run")
+		m.holds("after the switch", "1:1: 3:3:2 4:4:2 5:5: 6::2 7:6:2 / 10 30 40 50 60 70")
+
+		source.Exec(`DELETE FROM users WHERE id = 3`) // while nobody follows
+		target.Exec(`INSERT INTO t VALUES (9, 2, 2)`) // refers to one that is long gone
+		m.must("rollback")
+		m.must("run")
+		m.holds("after the rollback", "1:1: 4:4:2 5:5: 6::2 7:6:2 / 10 40 50 60 70")
+
+		source.Exec(`DELETE FROM users WHERE id = 4`) // the source's own cascade
+		m.must("run")
+		m.holds("while the source leads", "1:1: 5:5: 6::2 7:6:2 / 10 50 60 70")
+
+		m.must("cutover")
+		source.Exec(`DELETE FROM users WHERE id = 5`, `DELETE FROM shops WHERE id = 2`)
+		if ok, words := m.do("rollback", "after seal", 0); ok {
+			t.Errorf("not killed after the seal: %s", words)
+		}
+		m.must("rollback")
+		m.must("run")
+		m.holds("after the second switch", "1:1: 6:: 7:6: / 10 60 70")
+
+		if ok, words := m.do("cutover", "after seal", 0); ok {
+			t.Errorf("not killed after the seal: %s", words)
+		}
+		source.Exec(`DELETE FROM users WHERE id = 6`) // nobody owns the tables, and the switch is undone
+		m.must("run")
+		m.holds("after an undone switch", "1:1: 6:: / 10 60")
+		m.must("abort")
+		source.Exec(`DELETE FROM users`)
+	})
+}
