@@ -1,17 +1,45 @@
 package split
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 )
 
+// AbortOptions tune Abort.
+type AbortOptions struct {
+	Reason string `json:"reason,omitempty"` // why, for the history
+	By     string `json:"by,omitempty"`     // who asks for it
+}
+
+// An AbortReport says what Abort did.
+type AbortReport struct {
+	Schema int       `json:"schema"`
+	Split  string    `json:"split"`
+	Began  time.Time `json:"began"`
+	Until  time.Time `json:"until"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
 // Abort takes everything of the split out of both databases, the source first: from then
 // on the application writes as if there had never been a split. Tables that the engine
 // made in the target go, too; rows that it copied into tables of the service go, and the
 // tables stay.
-func (w *Work) Abort(ctx context.Context) error {
+func (w *Work) Abort(ctx context.Context, o AbortOptions) error {
+	report := AbortReport{Schema: 1, Split: w.Plan.Split, Began: time.Now().UTC(), By: cmp.Or(o.By, w.opts.Actor), Reason: o.Reason}
+	if err := w.remove(ctx); err != nil {
+		return err
+	}
+	report.Until = time.Now().UTC()
+	w.note(ctx, "abort", report)
+	return nil
+}
+
+func (w *Work) remove(ctx context.Context) error {
 	source, target, err := w.states(ctx)
 	if err != nil {
 		return err

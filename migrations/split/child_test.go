@@ -120,7 +120,7 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(w.Abort(ctx), w.End())
+		return errors.Join(w.Abort(ctx, split.AbortOptions{}), w.End())
 	}
 	w, err := e.Begin(ctx, do, split.Make)
 	if err != nil {

@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type CompleteOptions struct {
 	KeepData bool   `json:"keep_data,omitempty"` // leave the source's tables under their retired names
 	Confirm  bool   `json:"confirm,omitempty"`   // although the window is not over, or somebody still writes the source
 	Reason   string `json:"reason,omitempty"`    // why, for the history
+	By       string `json:"by,omitempty"`        // who asks for it
 	// Step is told before each thing that a crash could separate from the next; nil means
 	// nobody.
 	Step func(name string) `json:"-"`
@@ -25,12 +27,18 @@ type CompleteOptions struct {
 
 // A CompleteReport says what Complete did.
 type CompleteReport struct {
-	Schema int      `json:"schema"`
-	Split  string   `json:"split"`
-	Reason string   `json:"reason,omitempty"`
-	Rows   int64    `json:"rows_deleted"`
-	Tables []string `json:"tables"`         // of the source, by their retired names
-	Kept   bool     `json:"kept,omitempty"` // they are still there
+	Schema  int            `json:"schema"`
+	Split   string         `json:"split"`
+	Began   time.Time      `json:"began"`
+	Until   time.Time      `json:"until"`
+	By      string         `json:"by,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Confirm bool           `json:"confirmed,omitempty"` // although the window was open, or somebody still wrote the source
+	Rows    int64          `json:"rows_deleted"`
+	Tables  []string       `json:"tables"`         // of the source, by their retired names
+	Kept    bool           `json:"kept,omitempty"` // they are still there
+	Last    []TableStatus  `json:"last,omitempty"` // what the target had recorded of the copy, which goes
+	Refused RefusedOnSides `json:"refused_writes"` // what had been counted, which goes
 }
 
 // shrinkFor is how long one batch of deletions may keep others from writing, about.
@@ -41,10 +49,16 @@ const shrinkFor = 20 * time.Millisecond
 // whatever interrupts it after that, the same command goes on. The records of who owns
 // the tables stay in both databases, because applications read them.
 func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport, error) {
-	report := CompleteReport{Schema: 1, Split: w.Plan.Split, Reason: o.Reason, Kept: o.KeepData}
+	report := CompleteReport{
+		Schema: 1, Split: w.Plan.Split, Began: time.Now().UTC(), By: cmp.Or(o.By, w.opts.Actor), Reason: o.Reason, Confirm: o.Confirm, Kept: o.KeepData,
+	}
 	source, target, err := w.states(ctx)
 	if err != nil {
 		return report, err
+	}
+	report.Refused = w.refused(source, target)
+	if target.Move != "" {
+		report.Last = w.tables(target)
 	}
 	old, ok := w.Source.(dialect.Retirer)
 	if !ok {
@@ -81,6 +95,7 @@ func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport,
 		return report, err
 	}
 	step("after the source is released")
+	report.Until = time.Now().UTC()
 	w.note(ctx, "complete", report)
 	return report, nil
 }

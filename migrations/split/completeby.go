@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,7 @@ func (r *runner) over(command string) { r.ended, r.Over = true, command }
 // CompleteBy completes the move by whoever works on the split: a run that is alive does
 // it and ends; without one, or if it dies on the way, this process does it itself.
 func (e *Engine) CompleteBy(ctx context.Context, o CompleteOptions) (CompleteReport, error) {
+	o.By = cmp.Or(o.By, e.opts.Actor)
 	report, err := e.askComplete(ctx, o)
 	if !errors.Is(err, control.ErrNobody) {
 		return report, err

@@ -169,7 +169,7 @@ func TestMigrationsOfTheApplication(t *testing.T) {
 	}
 	w, err := e.Begin(t.Context(), "abort", split.Any)
 	testkit.Check(t, err)
-	testkit.Check(t, w.Abort(t.Context()))
+	testkit.Check(t, w.Abort(t.Context(), split.AbortOptions{}))
 	testkit.Check(t, w.End())
 	if all := s.objects(); strings.Contains(all, "_strangler_") || !strings.Contains(all, "words TEXT") {
 		t.Errorf("the source's schema is now %s", all)

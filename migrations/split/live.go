@@ -54,7 +54,7 @@ const (
 	AskResume   = "resume"
 	AskThrottle = "throttle" // with a Throttle
 	AskVerify   = "verify"   // everything once more
-	AskAbort    = "abort"    // the run ends after that
+	AskAbort    = "abort"    // with AbortOptions; the run ends after that
 	AskComplete = "complete" // with CompleteOptions; the run ends after that
 )
 
@@ -149,7 +149,11 @@ func (r *runner) answer(ctx context.Context, q *control.Request) (any, error) {
 	case AskVerify:
 		r.verifyAnew()
 	case AskAbort:
-		if err := r.Abort(ctx); err != nil {
+		var o AbortOptions
+		if err := json.Unmarshal(q.Data, &o); err != nil {
+			return nil, fmt.Errorf("the request is not understood: %w", err)
+		}
+		if err := r.Abort(ctx, o); err != nil {
 			return nil, err
 		}
 		r.over("abort")

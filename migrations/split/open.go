@@ -28,6 +28,7 @@ type Options struct {
 	Log   *slog.Logger   // nil discards
 	Store *control.Store // nil: nobody else is told who works on the split, or can ask
 	Name  string         // what the user calls the plan, for remedies; empty: the split's name
+	Actor string         // who gives the commands, for the history; empty: not known
 	Poll  time.Duration  // how often an idle engine looks into the log; 0 means 25 ms
 	// Patience is how long a lock of somebody else is waited for before that is said, in
 	// SQLite; 0 means 5 s. A server has settings of its own.

@@ -38,7 +38,7 @@ func (r *runner) measure(ctx context.Context) {
 	if r.way == nil {
 		return
 	}
-	l.Table, l.Tables, l.Doing, l.Phase = "", nil, "following", string(state.Verified)
+	l.Table, l.Tables, l.Doing, l.Phase = "", nil, "following", r.phase()
 	for table := range r.way.Tables() {
 		t, p := r.tableLive(ctx, table), r.way.Progress(table)
 		l.Tables = append(l.Tables, t)
@@ -48,20 +48,31 @@ func (r *runner) measure(ctx context.Context) {
 		case p.Copied && l.Doing == "following" && (p.Passes == 0 || p.Verified != nil):
 			l.Table, l.Doing = t.Name, "verifying"
 		}
-		switch {
-		case !p.Copied:
-			l.Phase = string(state.Copying)
-		case p.Passes == 0 && l.Phase == string(state.Verified):
-			l.Phase = string(state.Following)
-		}
 	}
 	if r.way.To.Move.Role == dialect.Source {
-		l.Doing, l.Phase, l.Tables, l.Table = "following back", string(state.Window), nil, ""
+		l.Doing, l.Tables, l.Table = "following back", nil, ""
 	}
 	if l.Waiting != "" {
 		l.Doing = "waiting"
 	}
 	l.estimate()
+}
+
+// phase is where the move is, by what this run knows.
+func (r *runner) phase() string {
+	if r.way.To.Move.Role == dialect.Source {
+		return string(state.Window)
+	}
+	phase := state.Verified
+	for table := range r.way.Tables() {
+		switch p := r.way.Progress(table); {
+		case !p.Copied:
+			return string(state.Copying)
+		case p.Passes == 0:
+			phase = state.Following
+		}
+	}
+	return string(phase)
 }
 
 // estimate adds up the tables. It never says that the copy is done before it is.

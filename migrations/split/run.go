@@ -53,7 +53,7 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 	}
 	r := &runner{Work: w, o: o, rows: firstChunk, asked: make(chan *control.Request), meter: &transfer.Meter{}}
 	w.opts.Transfer.Meter = r.meter
-	r.report.Began = time.Now().UTC()
+	r.report.By, r.report.Began, r.report.Phases = w.opts.Actor, time.Now().UTC(), []PhaseTime{}
 	stopTelling := r.startTelling(ctx)
 	var listening sync.WaitGroup
 	if w.Lease != nil {
@@ -68,6 +68,9 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 	}
 	cancel(nil)
 	listening.Wait()
+	if err != nil {
+		r.report.Failed = text(err)
+	}
 	r.remember(ctx, true)
 	stopTelling()
 	return err
@@ -178,11 +181,14 @@ func (r *runner) turn(ctx context.Context) (bool, error) {
 			r.compared[table] = way.Progress(table).Passes
 		}
 	}
+	if len(r.report.Phases) == 0 {
+		r.enter()
+	}
 	if err := r.room(ctx); err != nil {
 		return false, err
 	}
 	did, err := r.turnWay(ctx)
-	if err != nil {
+	if r.enter(); err != nil {
 		r.way = nil // what it remembers may not be what is recorded
 	}
 	return did, err

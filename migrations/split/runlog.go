@@ -16,9 +16,12 @@ const RunEvent = "run"
 
 // A RunReport says what one run did.
 type RunReport struct {
-	Began time.Time `json:"began"`
-	Until time.Time `json:"until"` // when this was written
-	Ended bool      `json:"ended"` // by itself or by a request; else it was killed, or goes on
+	By     string      `json:"by,omitempty"` // who started it
+	Began  time.Time   `json:"began"`
+	Until  time.Time   `json:"until"`            // when this was written
+	Ended  bool        `json:"ended"`            // by itself or by a request; else it was killed, or goes on
+	Failed string      `json:"failed,omitempty"` // why it ended
+	Phases []PhaseTime `json:"phases"`           // that it found or reached, in order
 	transfer.Counts
 	Waits   int64         `json:"waits"`  // times that something that passes was waited out: a lock, a full disk
 	Passes  int64         `json:"passes"` // comparisons of whole tables that found everything equal
@@ -26,6 +29,25 @@ type RunReport struct {
 	LagP99  time.Duration `json:"lag_p99"`
 	LagMost time.Duration `json:"lag_most"`
 	LagOf   int           `json:"lag_changes"` // the changes that the lags are of, at most 10,000 of the last hour
+}
+
+// A PhaseTime says when a phase began, as far as one run knows.
+type PhaseTime struct {
+	Phase string    `json:"phase"`
+	From  time.Time `json:"from"`
+}
+
+// enter notes in which phase the run is.
+func (r *runner) enter() {
+	phase := r.phase()
+	from, last := time.Now().UTC(), len(r.report.Phases)-1
+	switch {
+	case last < 0:
+		from = r.report.Began // what it did since then, it did in this phase
+	case r.report.Phases[last].Phase == phase:
+		return
+	}
+	r.report.Phases = append(r.report.Phases, PhaseTime{phase, from})
 }
 
 // rememberEvery is how often a run writes down what it did.

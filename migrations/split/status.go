@@ -8,6 +8,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/migrations/split/control"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/plan"
 	"github.com/stranglerfig/toolkit/migrations/split/state"
 )
 
@@ -42,6 +43,12 @@ type Refused struct {
 	Last    time.Time `json:"last,omitzero"`
 }
 
+// RefusedOnSides are the writes that each side refused while it followed.
+type RefusedOnSides struct {
+	Source Refused `json:"source"`
+	Target Refused `json:"target"`
+}
+
 // A TableStatus is how far one table is.
 type TableStatus struct {
 	Name     string    `json:"name"`
@@ -61,10 +68,7 @@ func (e *Engine) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	s.place(e.Name())
-	for _, t := range e.Plan.Tables {
-		p := s.TargetState.Tables[t.Name]
-		s.Tables = append(s.Tables, TableStatus{Name: t.Name, Rows: p.Rows, Copied: p.Copied, Passes: p.Passes, PassedAt: p.PassedAt, Repaired: p.Repaired})
-	}
+	s.Tables = e.tables(s.TargetState)
 	if s.SourceState.Installed && s.TargetState.Installed && s.SourceState.Move == s.TargetState.Move {
 		if err := e.measure(ctx, w, s); err != nil {
 			return nil, err
@@ -77,6 +81,28 @@ func (e *Engine) Status(ctx context.Context) (*Status, error) {
 		s.Next = slices.Insert(s.Next, 0, "strangler split run "+e.Name()) // else the way back grows long
 	}
 	return s, nil
+}
+
+// tables is how far each table is, as the target records it.
+func (e *Engine) tables(target dialect.State) []TableStatus {
+	list := []TableStatus{}
+	for _, t := range e.Plan.Tables {
+		p := target.Tables[t.Name]
+		list = append(list, TableStatus{Name: t.Name, Rows: p.Rows, Copied: p.Copied, Passes: p.Passes, PassedAt: p.PassedAt, Repaired: p.Repaired})
+	}
+	return list
+}
+
+// refused is what both sides have counted since the move began.
+func (e *Engine) refused(source, target dialect.State) RefusedOnSides {
+	return RefusedOnSides{Source: refusedIn(source, e.Source.Info()), Target: refusedIn(target, e.Target.Info())}
+}
+
+func refusedIn(s dialect.State, info dialect.Info) Refused {
+	if s.Refused == 0 {
+		return Refused{}
+	}
+	return Refused{Writes: s.Refused, AtLeast: info.Driver == plan.SQLite, Last: s.RefusedAt}
 }
 
 // measure looks into the log of the side that owns, and whether anything was lost.
@@ -151,9 +177,7 @@ func (s *Status) place(split string) {
 	if s.Owner == dialect.Target {
 		follows, info = source, s.Source
 	}
-	if follows.Refused > 0 {
-		s.Refused = Refused{Writes: follows.Refused, AtLeast: info.Driver == "sqlite3", Last: follows.RefusedAt}
-	}
+	s.Refused = refusedIn(follows, info)
 	at := state.Of(source, target)
 	s.Phase = string(at)
 	if next := state.Next(at, split); next != "" {

@@ -176,7 +176,7 @@ func (r *runner) giveUp(ctx context.Context, free int64) error {
 		return err
 	}
 	if state.Record.Owner == dialect.Source {
-		if err := r.Abort(ctx); err != nil {
+		if err := r.Abort(ctx, AbortOptions{Reason: "the disk of the source was nearly full"}); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,9 @@ import (
 
 // SwitchOptions tune Switch. The zero value is fit for production.
 type SwitchOptions struct {
-	Force   string `json:"force,omitempty"` // a reason: gates that can be overruled are
+	Force   string `json:"force,omitempty"`  // a reason: gates that can be overruled are
+	Reason  string `json:"reason,omitempty"` // why, for the history
+	By      string `json:"by,omitempty"`     // who asks for it
 	Forward bool   `json:"forward,omitempty"`
 	Token   string `json:"token,omitempty"` // of the proxies' admin addresses
 	// Observe is told of each step; nil means nobody.
@@ -31,8 +33,13 @@ type SwitchReport struct {
 	Schema int    `json:"schema"`
 	Split  string `json:"split"`
 	ownership.Report
-	Forced string     `json:"forced,omitempty"`
-	Steps  []StepTime `json:"steps"`
+	Began  time.Time  `json:"began"`
+	Until  time.Time  `json:"until"`
+	By     string     `json:"by,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+	Forced string     `json:"forced,omitempty"` // why a comparison that was too old did not count
+	Failed string     `json:"failed,omitempty"` // why the owner stayed the same
+	Steps  []StepTime `json:"steps"`            // of all attempts
 }
 
 // A StepTime is how long one step took.
@@ -55,11 +62,24 @@ func command(to ownership.Owner) string {
 // and then takes the steps of package ownership. After an error exactly one side owns
 // the tables all the same.
 func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) (SwitchReport, error) {
-	report := SwitchReport{Schema: 1, Split: w.Plan.Split, Forced: o.Force}
+	report := SwitchReport{Schema: 1, Split: w.Plan.Split, Began: time.Now().UTC(), By: cmp.Or(o.By, w.opts.Actor), Reason: o.Reason, Forced: o.Force}
 	report.To = to
+	err := w.explainSwitch(ctx, w.switchTo(ctx, to, o, &report))
+	report.Until = time.Now().UTC()
+	if errors.Is(err, ownership.ErrOwns) || errors.Is(err, dialect.ErrClaimLost) {
+		return report, err // nothing happened, or somebody else made it happen
+	}
+	if err != nil {
+		report.Failed = text(err)
+	}
+	w.note(ctx, command(to), report)
+	return report, err
+}
+
+func (w *Work) switchTo(ctx context.Context, to ownership.Owner, o SwitchOptions, report *SwitchReport) error {
 	p, err := w.proxies(o.Token)
 	if err != nil {
-		return report, err
+		return err
 	}
 	defer p.Close()
 	opts := ownership.Options{
@@ -79,16 +99,16 @@ func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) 
 	}
 	verdict, err := ownership.Settle(ctx, w.parties(p), opts)
 	if err != nil {
-		return report, w.explainSwitch(ctx, err)
+		return err
 	}
 	if verdict.Owner == to {
 		report.Epoch = verdict.Epoch
-		return report, fmt.Errorf("the %s %w (epoch %d)", to, ownership.ErrOwns, verdict.Epoch)
+		return fmt.Errorf("the %s %w (epoch %d)", to, ownership.ErrOwns, verdict.Epoch)
 	}
 	report.Steps = nil
 	way, err := w.catchUp(ctx)
 	if err != nil {
-		return report, err
+		return err
 	}
 	s, err := ownership.New(ctx, w.parties(p), to, flow{way}, func(ctx context.Context) error {
 		if err := settleLoose(ctx, way); err != nil {
@@ -97,16 +117,13 @@ func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) 
 		return w.gates(ctx, to, p, o)
 	}, opts)
 	if err != nil {
-		return report, w.explainSwitch(ctx, err)
+		return err
 	}
 	report.Report, err = s.Run(ctx)
 	if err == nil { // else it may be somebody else's switch that was found made
 		err = w.mine(context.WithoutCancel(ctx))
 	}
-	if !errors.Is(err, dialect.ErrClaimLost) {
-		w.note(ctx, command(to), report)
-	}
-	return report, w.explainSwitch(ctx, err)
+	return err
 }
 
 // note writes down what happened. The history is a cache: what was decided stands,

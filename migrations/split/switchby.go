@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,7 @@ func Switches() map[string]func(context.Context, *Work, *control.Request) (any, 
 // and goes on in the other direction; without one, or if it dies on the way, this process
 // makes it itself.
 func (e *Engine) SwitchBy(ctx context.Context, to ownership.Owner, o SwitchOptions) (SwitchReport, error) {
+	o.By = cmp.Or(o.By, e.opts.Actor)
 	report, err := e.askSwitch(ctx, to, o)
 	if !errors.Is(err, control.ErrNobody) {
 		return report, err

@@ -29,7 +29,7 @@ func (t *tool) routeDiscover() *cobra.Command {
 			"to be pasted into the configuration file.",
 		Example:     "  strangler route discover --min-count 100\n  strangler route discover -o yaml --to orders > routes.yaml",
 		Args:        exactly(),
-		Annotations: map[string]string{printsYAML: "yes"},
+		Annotations: map[string]string{moreFormats: "yaml"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return t.discover(cmd, f) },
 	}
 	cmd.Flags().StringVar(&f.admin, "admin", "", "the proxy's admin address, instead of the one in the configuration")

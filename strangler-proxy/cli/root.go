@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,9 @@ func New(name string, opts Options) *cobra.Command {
 	root.PersistentFlags().StringVarP(&t.config, "config", "c", "strangler.yaml", "configuration file")
 	root.PersistentFlags().StringVar(&t.tokenFile, "token-file", "", "file with the token for the proxy's admin address, if it asks for one; STRANGLER_TOKEN holds the token itself")
 	root.PersistentFlags().StringVarP(&t.output, "output", "o", "table", "how to print: table or json")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return outputs(cmd), cobra.ShellCompDirectiveNoFileComp
+	})
 	root.AddCommand(t.proxyCommand(), t.routeCommand(), t.configCommand(), t.statusCommand(), t.tracesCommand(), t.doctorCommand(), t.versionCommand())
 	root.AddCommand(t.auditCommand(), t.waitCommand(), t.compareCommand(root))
 	return root
@@ -107,19 +110,25 @@ func (t *tool) prepare(cmd *cobra.Command) error {
 		}
 		f.Changed = false // it stands for a default: what the command line says comes first
 	})
-	formats, known := "table or json", t.output == "table" || t.json()
-	if cmd.Annotations[printsYAML] != "" {
-		formats, known = "table, json or yaml", known || t.output == "yaml"
-	}
-	if bad == nil && !known {
-		bad = program.Fail(program.Usage, "use "+formats, "unknown output format %q", t.output)
+	if formats := outputs(cmd); bad == nil && !slices.Contains(formats, t.output) {
+		last := len(formats) - 1
+		bad = program.Fail(program.Usage, "use "+strings.Join(formats[:last], ", ")+" or "+formats[last], "unknown output format %q", t.output)
 	}
 	t.carryToken(cmd)
 	return bad
 }
 
-// printsYAML annotates commands that know -o yaml.
-const printsYAML = "yaml"
+// moreFormats annotates commands that print in one format besides those of all.
+const moreFormats = "formats"
+
+// outputs are what -o of a command takes.
+func outputs(cmd *cobra.Command) []string {
+	formats := []string{"table", "json"}
+	if more := cmd.Annotations[moreFormats]; more != "" {
+		formats = append(formats, more)
+	}
+	return formats
+}
 
 // onlyGroup annotates commands that only hold others.
 const onlyGroup = "group"

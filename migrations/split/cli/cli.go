@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -49,7 +50,7 @@ func Command(o Options) *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&t.plan, "plan", "", "plan file, or name of a plan; the same as the argument")
 	cmd.PersistentFlags().StringVar(&t.plans, "plans", "migrations/plans", "folder in which plans are looked up by name")
-	cmd.AddCommand(t.initCommand(), t.planCommand(), t.runCommand(), t.statusCommand(), t.verifyCommand(), t.abortCommand())
+	cmd.AddCommand(t.initCommand(), t.planCommand(), t.runCommand(), t.statusCommand(), t.reportCommand(), t.verifyCommand(), t.abortCommand())
 	cmd.AddCommand(t.cutoverCommand(), t.rollbackCommand(), t.completeCommand())
 	cmd.AddCommand(t.pauseCommand(), t.resumeCommand(), t.throttleCommand())
 	return cmd
@@ -161,7 +162,7 @@ func (t *tool) open(cmd *cobra.Command, args []string, n need) (*job, error) {
 	case err != nil: // what the databases say can be said without it
 		fmt.Fprintf(cmd.ErrOrStderr(), "what runs at the moment, and the history, are not known: %v\n", err)
 	}
-	e, err := split.Open(ctx, p, n == expand, split.Options{Log: log, Store: file, Name: t.called(args)})
+	e, err := split.Open(ctx, p, n == expand, split.Options{Log: log, Store: file, Name: t.called(args), Actor: actor()})
 	if err != nil {
 		if file != nil {
 			file.Close()
@@ -179,10 +180,26 @@ func dryNeed(dry bool) need {
 	return work
 }
 
-// isJSON reports whether -o json was given, a flag of the program's root.
-func isJSON(cmd *cobra.Command) bool {
-	f := cmd.Flag("output")
-	return f != nil && f.Value.String() == "json"
+// format is what -o asks for, a flag of the program's root.
+func format(cmd *cobra.Command) string {
+	if f := cmd.Flag("output"); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+func isJSON(cmd *cobra.Command) bool { return format(cmd) == "json" }
+
+// actor names the user and the machine in the history.
+func actor() string {
+	name, host := "somebody", "an unknown machine"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + " on " + host
 }
 
 func printJSON(out io.Writer, v any) error {

@@ -41,19 +41,21 @@ func (t *tool) throttleCommand() *cobra.Command {
 
 func (t *tool) abortCommand() *cobra.Command {
 	var yes, dry bool
+	var o split.AbortOptions
 	cmd := &cobra.Command{
 		Use:   "abort PLAN",
 		Short: "Take everything of a split out of both databases, as if it had never been",
 		Long: "Remove the engine's triggers and tables from both databases, and what was copied from the target.\n" +
 			"The source is then as it was. It is refused once the target owns the tables.",
-		RunE: func(cmd *cobra.Command, args []string) error { return t.abort(cmd, args, yes, dry) },
+		RunE: func(cmd *cobra.Command, args []string) error { return t.abort(cmd, args, o, yes, dry) },
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
+	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for the report")
 	return cmd
 }
 
-func (t *tool) abort(cmd *cobra.Command, args []string, yes, dry bool) error {
+func (t *tool) abort(cmd *cobra.Command, args []string, o split.AbortOptions, yes, dry bool) error {
 	j, err := t.open(cmd, args, dryNeed(dry))
 	if err != nil {
 		return err
@@ -82,9 +84,10 @@ func (t *tool) abort(cmd *cobra.Command, args []string, yes, dry bool) error {
 		return err
 	}
 	if s.Running != nil && s.Running.Doing == "run" {
-		_, err = j.Ask(ctx, split.AskAbort, nil)
+		o.By = actor()
+		_, err = j.Ask(ctx, split.AskAbort, o)
 	} else {
-		err = abortHere(cmd, j)
+		err = abortHere(cmd, j, o)
 	}
 	if err != nil {
 		return err
@@ -94,11 +97,11 @@ func (t *tool) abort(cmd *cobra.Command, args []string, yes, dry bool) error {
 	return nil
 }
 
-func abortHere(cmd *cobra.Command, j *job) error {
+func abortHere(cmd *cobra.Command, j *job, o split.AbortOptions) error {
 	w, err := j.Begin(cmd.Context(), "abort", split.Any)
 	if err != nil {
 		return err
 	}
 	defer w.End() //nolint:errcheck // the lease ends with the process anyway
-	return w.Abort(cmd.Context())
+	return w.Abort(cmd.Context(), o)
 }

@@ -53,6 +53,7 @@ func (t *tool) switchCommand(to ownership.Owner, cmd *cobra.Command) *cobra.Comm
 		case f.force:
 			f.o.Force = f.reason
 		}
+		f.o.Reason = f.reason
 		f.o.Token = t.token()
 		j, err := t.open(cmd, args, dryNeed(f.dry))
 		if err != nil {
@@ -64,7 +65,7 @@ func (t *tool) switchCommand(to ownership.Owner, cmd *cobra.Command) *cobra.Comm
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "say what would be done and what stands against it, and change nothing")
 	cmd.Flags().BoolVar(&f.force, "force", false, "also when the last comparison is too old")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why it is forced")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the report; needed with --force")
 	cmd.Flags().BoolVar(&f.o.Forward, "prefer-forward", false, "finish a switch that was interrupted between its two commits, instead of undoing it")
 	return cmd
 }

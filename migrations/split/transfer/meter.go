@@ -24,6 +24,14 @@ type Counts struct {
 	Repaired int64 `json:"repaired"` // rows that differed and were enqueued again
 }
 
+// Plus returns the sums of both.
+func (c Counts) Plus(d Counts) Counts {
+	return Counts{
+		Chunks: c.Chunks + d.Chunks, Rows: c.Rows + d.Rows, Entries: c.Entries + d.Entries,
+		Keys: c.Keys + d.Keys, Compared: c.Compared + d.Compared, Repaired: c.Repaired + d.Repaired,
+	}
+}
+
 // A lag is how long one change took to the other side.
 type lag struct {
 	at   time.Time // when it was there
@@ -80,9 +88,7 @@ func (m *Meter) count(add Counts) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := &m.counts
-	c.Chunks, c.Rows, c.Entries = c.Chunks+add.Chunks, c.Rows+add.Rows, c.Entries+add.Entries
-	c.Keys, c.Compared, c.Repaired = c.Keys+add.Keys, c.Compared+add.Compared, c.Repaired+add.Repaired
+	m.counts = m.counts.Plus(add)
 }
 
 // arrived notes changes that were written at these times and are on the other side now.
