@@ -9,7 +9,7 @@ for name in $catalog_routes; do
 done
 check "the proxy has taken over its configuration" "bin/strangler config check --config $config" config_accepted
 check "the catalog service is healthy" "bin/strangler demo start" ok "$catalog_addr"
-check "its answers are the monolith's" "wait a second: the service follows the monolith; or is it one with a bug? Do step 5" same_catalog
+check "its answers are the monolith's" "wait a second: the service follows the monolith; or is it one with a bug? Do step 5" wait_for 10 same_catalog
 check "a hundred copies of the list agree" "send more requests, as in step 6" at_least 100 verdicts catalog-list match
 check "copies of the categories agree" "do steps 3 and 7 of the chapter" at_least 5 verdicts catalog-categories match
 check "the wrong price was caught" "do step 4 of the chapter" at_least 1 verdicts catalog-list mismatch

@@ -157,28 +157,3 @@ func (d *direct) Same(ctx context.Context, _ dialect.Move, from, to *schema.Shap
 	}
 	return dialect.Compared{Rows: ours.rows, Last: last, Same: ours == theirs}, nil
 }
-
-// digest stands for a set of rows: how many, and two sums of 64-bit hashes of their
-// text. A sum does not depend on the order, and a row that is there twice counts twice.
-type digest struct {
-	rows     int64
-	one, two string
-}
-
-func (s *snapshot) digest(ctx context.Context, shape *schema.Shape, after, upto value.Key) (digest, error) {
-	l, err := s.layout(ctx, shape)
-	if err != nil {
-		return digest{}, err
-	}
-	var a args
-	condition := l.within(after, upto, a.bind)
-	query := fmt.Sprintf(`
-		SELECT count(*), sum(hashtextextended(r, 1)), sum(hashtextextended(r, 2))
-		FROM (SELECT ROW(%s)::text COLLATE "C" AS r FROM %s t WHERE %s) AS rows`, l.list("t.", 0, len(l.columns)), l.quoted(), condition)
-	var d digest
-	err = s.each(ctx, []field{{kind: value.Int}, {kind: value.Literal}, {kind: value.Literal}}, query, a, func(r value.Row) error {
-		d = digest{r[0].Int(), r[1].Text(), r[2].Text()}
-		return nil
-	})
-	return d, wrapTable(shape, err)
-}
