@@ -1,12 +1,9 @@
 package main
 
 import (
-	"net/http"
-	"path/filepath"
 	"testing"
 
 	"github.com/stranglerfig/toolkit/internal/service/servicetest"
-	"github.com/stranglerfig/toolkit/internal/shoptest"
 )
 
 var binary string // the real program
@@ -23,34 +20,4 @@ func TestBadInput(t *testing.T) {
 func TestHelpNamesTheDrills(t *testing.T) {
 	t.Parallel()
 	servicetest.NamesDrills(t, binary, "catalog-price", "catalog-slow", "catalog-order")
-}
-
-// TestOutlivesTheMonolith kills the service and takes the monolith away: the next
-// start answers from what it has.
-func TestOutlivesTheMonolith(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
-	db := filepath.Join(t.TempDir(), "catalog.db")
-	start := func() *shoptest.Process {
-		t.Helper()
-		p := servicetest.Start(t, binary, "serve", "--addr", "127.0.0.1:0", "--db", db, "--monolith", s.url, "--refresh", "20ms")
-		servicetest.WaitReady(t, p.URL)
-		return p
-	}
-	first := start()
-	const path = "/api/products/1"
-	want := answer(t, http.MethodGet, s.url+path, "")
-	if got := answer(t, http.MethodGet, first.URL+path, ""); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	first.Kill()
-	away := func() bool { return true }
-	s.broken.Store(&away)
-	second := start()
-	if got := answer(t, http.MethodGet, second.URL+path, ""); got != want {
-		t.Errorf("without the monolith: got %s, want %s", got, want)
-	}
-	if err := second.Stop(); err != nil {
-		t.Error(err)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stranglerfig/toolkit/extracted/recommendations"
+	"github.com/stranglerfig/toolkit/internal/follow"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/service"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
@@ -65,9 +66,9 @@ func serve(ctx context.Context, f *service.Beside, rehearsed string, stdout io.W
 	if err != nil {
 		return program.Fail(program.Usage, fmt.Sprintf("use one of %v", recommendations.Bugs()), "SHOP_BUG: %w", err)
 	}
-	return f.Serve(ctx, owner, stdout, recommendations.CheckAddress, func(db *sqlite.DB, log *slog.Logger) (service.Service, error) {
+	return f.Serve(ctx, owner, stdout, func(db *sqlite.DB, log *slog.Logger) (service.Service, error) {
 		store := recommendations.New(db, time.Now)
-		feed, err := recommendations.NewFeed(store, f.Monolith, recommendations.FeedOptions{Token: f.Token, Refresh: f.Refresh, Log: log})
+		feed, err := recommendations.NewFeed(store, f.Monolith, follow.Options{Token: f.Token, Refresh: f.Refresh, Log: log})
 		if err != nil {
 			return service.Service{}, err
 		}

@@ -54,7 +54,7 @@ shows what it knows and takes no reviews.`,
 }
 
 func serve(ctx context.Context, f *service.Beside, stdout io.Writer) error {
-	return f.Serve(ctx, owner, stdout, reviews.CheckAddress, func(db *sqlite.DB, log *slog.Logger) (service.Service, error) {
+	return f.Serve(ctx, owner, stdout, func(db *sqlite.DB, log *slog.Logger) (service.Service, error) {
 		reviewing, err := reviews.NewService(reviews.New(db, time.Now), f.Monolith, reviews.Options{Token: f.Token, Refresh: f.Refresh, Log: log})
 		if err != nil {
 			return service.Service{}, err

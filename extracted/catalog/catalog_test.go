@@ -129,22 +129,22 @@ func TestPositionsAreWrittenWithTheData(t *testing.T) {
 	if err := s.Apply(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "product 1") {
 		t.Fatalf("a batch that cannot be written: %v", err)
 	}
-	requirePositions(t, s, map[string]catalog.Position{"changes": {Feed: "changes", At: 9}})
+	requirePositions(t, s, map[string]int64{"changes": 9})
 	if p, err := s.Product(t.Context(), 1); err != nil || p.PriceCents != 400 {
 		t.Errorf("half of a refused batch was written: %v %+v", err, p)
 	}
 	if err := s.Restart(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	requirePositions(t, s, map[string]catalog.Position{"changes": {Feed: "changes", At: 4}})
+	requirePositions(t, s, map[string]int64{"changes": 4})
 	if got := list(t, s, catalog.Query{}); got != "of 0" {
 		t.Errorf("after a restart: %s", got)
 	}
 }
 
-func requirePositions(t *testing.T, s *catalog.Store, want map[string]catalog.Position) {
+func requirePositions(t *testing.T, s *catalog.Store, want map[string]int64) {
 	t.Helper()
-	got, err := s.Positions(t.Context())
+	got, err := s.Reached(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func serve(t *testing.T, bug catalog.Bug, complete bool) *httptest.Server {
 			}
 		}
 	}
-	feed, err := catalog.NewFeed(s, "http://127.0.0.1:1", catalog.FeedOptions{Refresh: time.Millisecond})
+	feed, err := catalog.NewFeed(s, "http://127.0.0.1:1", follow.Options{Refresh: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,18 +295,6 @@ func TestParseBug(t *testing.T) {
 	for _, want := range catalog.Bugs() {
 		if bug, err := catalog.ParseBug(string(want)); err != nil || bug != want {
 			t.Errorf("%q: %q, %v", want, bug, err)
-		}
-	}
-}
-
-func TestCheckAddress(t *testing.T) {
-	t.Parallel()
-	for address, ok := range map[string]bool{
-		"http://127.0.0.1:9000": true, "https://shop.example/": true,
-		"": false, "127.0.0.1:9000": false, "ftp://host": false, "http://": false, "file:///etc": false,
-	} {
-		if err := catalog.CheckAddress(address); (err == nil) != ok {
-			t.Errorf("%q: %v", address, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/stranglerfig/toolkit/internal/follow"
 	"github.com/stranglerfig/toolkit/internal/instant"
 )
 
@@ -60,8 +61,8 @@ type Batch struct {
 	Reached    Position
 }
 
-// Positions returns how far each feed was read, by its name.
-func (s *Store) Positions(ctx context.Context) (map[string]Position, error) {
+// Reached returns how far each feed was read, by its name.
+func (s *Store) Reached(ctx context.Context) (map[string]int64, error) {
 	var list []Position
 	err := s.db.SelectContext(ctx, &list, `
 		SELECT feed, position
@@ -69,11 +70,11 @@ func (s *Store) Positions(ctx context.Context) (map[string]Position, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read feed positions: %w", err)
 	}
-	positions := make(map[string]Position, len(list))
+	reached := make(map[string]int64, len(list))
 	for _, p := range list {
-		positions[p.Feed] = p
+		reached[p.Feed] = p.At
 	}
-	return positions, nil
+	return reached, nil
 }
 
 // Apply writes the batch and its position in one transaction. Applying a batch
@@ -119,7 +120,7 @@ func (s *Store) Restart(ctx context.Context, change int64) error {
 				return err
 			}
 		}
-		return s.putPosition(ctx, tx, Position{Feed: feedChanges, At: change})
+		return s.putPosition(ctx, tx, Position{Feed: follow.Changes, At: change})
 	})
 	if err != nil {
 		return fmt.Errorf("restart the copy: %w", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/stranglerfig/toolkit/internal/follow"
 	"github.com/stranglerfig/toolkit/internal/instant"
 )
 
@@ -51,6 +52,16 @@ type Batch struct {
 	Purchases []Purchase
 	Views     []Views
 	Reached   Position
+}
+
+// Reached returns how far each feed was read, by its name.
+func (s *Store) Reached(ctx context.Context) (map[string]int64, error) {
+	positions, err := s.Positions(ctx)
+	reached := make(map[string]int64, len(positions))
+	for _, p := range positions {
+		reached[p.Feed] = p.At
+	}
+	return reached, err
 }
 
 // Positions returns how far each feed was read, by its name.
@@ -104,7 +115,7 @@ func (s *Store) Restart(ctx context.Context, change int64) error {
 				return err
 			}
 		}
-		return s.putPosition(ctx, tx, Position{Feed: feedChanges, At: change})
+		return s.putPosition(ctx, tx, Position{Feed: follow.Changes, At: change})
 	})
 	if err != nil {
 		return fmt.Errorf("restart the copy: %w", err)

@@ -1,162 +1,54 @@
 package recommendations
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"strconv"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stranglerfig/toolkit/internal/follow"
 )
 
-// The feeds of the monolith, as they are named in feed_positions. The snapshot is
-// complete once its row says 1.
+// The monolith's feeds of its own, as they are named in feed_positions.
 const (
-	feedChanges   = "changes"
 	feedProducts  = "products"
 	feedPurchases = "purchases"
 	feedViews     = "views"
-	feedSnapshot  = "snapshot"
 )
 
-const (
-	// viewsOverlap is how long a view may take from its time stamp to its commit:
-	// rows younger than this are read again.
-	viewsOverlap = 5 * time.Second
-	changesRows  = 200
-	fetchers     = 4 // changed things read at once
-	maxBackoff   = 5 * time.Second
-)
+// viewsOverlap is how long a view may take from its time stamp to its commit: rows
+// younger than this are read again.
+const viewsOverlap = 5 * time.Second
 
-// FeedOptions tune a Feed. The zero value is fit for production.
-type FeedOptions struct {
-	Token   string        // the monolith's internal token
-	Refresh time.Duration // between two looks at the monolith; 0 means 1 s
-	Log     *slog.Logger  // nil discards
-}
-
-// A Feed keeps the Store equal to the monolith: once a snapshot by pages, then what
-// changed. Data and the position in the feed are written together, so it may be
-// stopped or killed at any point and goes on where it was.
-type Feed struct {
-	store  *Store
-	client *client
-	opts   FeedOptions
-	state  *follow.State
-}
-
-// NewFeed returns a Feed from the monolith at an address like http://host:port.
-func NewFeed(store *Store, monolith string, opts FeedOptions) (*Feed, error) {
-	c, err := newClient(monolith, opts.Token)
+// NewFeed returns what keeps the store equal to the monolith at an address like
+// http://host:port. The caller runs it.
+func NewFeed(store *Store, monolith string, opts follow.Options) (*follow.Feed, error) {
+	source, err := follow.NewSource(monolith, opts.Token)
 	if err != nil {
 		return nil, err
 	}
-	opts.Refresh = cmp.Or(opts.Refresh, time.Second)
-	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
-	return &Feed{store: store, client: c, opts: opts, state: follow.New("recommendations", store.now)}, nil
+	return follow.NewFeed(follow.New("recommendations", store.now), source, &copied{store, client{source}}, opts), nil
 }
 
-// Ready reports whether the copy is complete: a first snapshot was taken, now or in
-// an earlier run.
-func (f *Feed) Ready() bool { return f.state.Ready() }
-
-// Run follows the monolith until ctx ends; then it returns nil. What goes wrong is
-// shown by /healthz, logged once, and tried again: after longer and longer pauses,
-// at most five seconds.
-func (f *Feed) Run(ctx context.Context) error {
-	for pause := f.opts.Refresh; ; {
-		err := f.Poll(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
-			pause = f.opts.Refresh
-		} else {
-			pause = min(max(2*pause, 100*time.Millisecond), max(maxBackoff, f.opts.Refresh))
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-	}
+// copied is the store as a copy of what the monolith has for recommendations.
+type copied struct {
+	*Store
+	client client
 }
 
-// Poll looks at the monolith once and writes all that is new. Run calls it; there
-// must not be two at a time.
-func (f *Feed) Poll(ctx context.Context) error {
-	err := f.poll(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	before, after := f.state.Polled(err)
-	switch {
-	case after != "" && before != after:
-		f.opts.Log.Warn("the monolith cannot be read", "error", after)
-	case before != "" && after == "":
-		f.opts.Log.Info("the monolith can be read again")
-	}
-	return err
+var _ follow.Copy = (*copied)(nil)
+
+func (c *copied) Complete(ctx context.Context) error {
+	return c.Apply(ctx, Batch{Reached: Position{Feed: follow.Snapshot, At: 1}})
 }
 
-func (f *Feed) poll(ctx context.Context) error {
-	positions, err := f.store.Positions(ctx)
+// CopyPages copies the products and the purchases, from where it was left.
+func (c *copied) CopyPages(ctx context.Context) error {
+	reached, err := c.Reached(ctx)
 	if err != nil {
 		return err
 	}
-	if _, begun := positions[feedChanges]; !begun {
-		if positions, err = f.restart(ctx); err != nil {
-			return err
-		}
-	}
-	// After a restart the service answers at once, with or without the monolith.
-	complete := positions[feedSnapshot].At == 1
-	f.state.SetReady(complete)
-	if !complete {
-		if err := f.copyPages(ctx, positions); err != nil {
-			return fmt.Errorf("snapshot: %w", err)
-		}
-	}
-	if err := f.followChanges(ctx, positions[feedChanges].At); err != nil {
-		return fmt.Errorf("changes: %w", err)
-	}
-	if err := f.followViews(ctx, positions[feedViews]); err != nil {
-		return fmt.Errorf("views: %w", err)
-	}
-	if complete {
-		return nil
-	}
-	if err := f.store.Apply(ctx, Batch{Reached: Position{Feed: feedSnapshot, At: 1}}); err != nil {
-		return err
-	}
-	f.state.SetReady(true)
-	f.opts.Log.Info("snapshot complete")
-	return nil
-}
-
-// restart begins a snapshot: the changes from now on are remembered first, so that
-// what changes while pages are read is read again afterwards.
-func (f *Feed) restart(ctx context.Context) (map[string]Position, error) {
-	f.state.SetReady(false)
-	page, err := f.client.changes(ctx, 0, 1)
-	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	if err := f.store.Restart(ctx, page.Last); err != nil {
-		return nil, err
-	}
-	return f.store.Positions(ctx)
-}
-
-// copyPages copies the products and the purchases, from where it was left.
-func (f *Feed) copyPages(ctx context.Context, positions map[string]Position) error {
-	for at := positions[feedProducts].At; ; {
-		products, err := f.client.products(ctx, at)
+	for at := reached[feedProducts]; ; {
+		products, err := c.client.products(ctx, at)
 		if err != nil {
 			return err
 		}
@@ -164,128 +56,58 @@ func (f *Feed) copyPages(ctx context.Context, positions map[string]Position) err
 			break
 		}
 		at = products[len(products)-1].ID
-		if err := f.store.Apply(ctx, Batch{Products: products, Reached: Position{Feed: feedProducts, At: at}}); err != nil {
+		if err := c.Apply(ctx, Batch{Products: products, Reached: Position{Feed: feedProducts, At: at}}); err != nil {
 			return err
 		}
 	}
-	for at := positions[feedPurchases].At; ; {
-		purchases, err := f.client.purchases(ctx, at)
+	for at := reached[feedPurchases]; ; {
+		purchases, err := c.client.purchases(ctx, at)
 		if err != nil || len(purchases) == 0 {
 			return err
 		}
 		at = purchases[len(purchases)-1].OrderID
-		if err := f.store.Apply(ctx, Batch{Purchases: purchases, Reached: Position{Feed: feedPurchases, At: at}}); err != nil {
+		if err := c.Apply(ctx, Batch{Purchases: purchases, Reached: Position{Feed: feedPurchases, At: at}}); err != nil {
 			return err
 		}
 	}
 }
 
-// followChanges reads the feed from after on and reads again each product and order
-// that it names: only the newest state counts, so the order of changes does not.
-func (f *Feed) followChanges(ctx context.Context, after int64) error {
-	for {
-		page, err := f.client.changes(ctx, after, changesRows)
-		if err != nil {
-			return err
-		}
-		f.state.SetBehind(page.Last - after)
-		if page.Last < after {
-			f.opts.Log.Warn("the monolith's feed went back: another database; copying it anew", "read", after, "last", page.Last)
-			if _, err := f.restart(ctx); err != nil {
-				return err
-			}
-			return errors.New("the monolith has another database; its data is being copied anew")
-		}
-		if len(page.Items) == 0 {
-			return nil
-		}
-		batch, err := f.readAgain(ctx, page.Items)
-		if err != nil {
-			return err
-		}
-		after = page.Items[len(page.Items)-1].ID
-		batch.Reached = Position{Feed: feedChanges, At: after}
-		if err := f.store.Apply(ctx, batch); err != nil {
-			return err
-		}
-		f.state.SetBehind(page.Last - after)
-		if after >= page.Last {
-			return nil
-		}
+// ReadAgain fetches the present state of the products and orders that the changes name.
+func (c *copied) ReadAgain(ctx context.Context, changes []follow.Change) error {
+	named := map[string]follow.IDs{"product": {}, "order": {}}
+	if err := follow.Sort(changes, named); err != nil {
+		return err
 	}
-}
-
-// readAgain fetches the present state of what the changes name.
-func (f *Feed) readAgain(ctx context.Context, changes []change) (Batch, error) {
-	named := map[string]map[int64]bool{"product": {}, "order": {}}
-	for _, c := range changes {
-		ids, ok := named[c.Entity]
-		if !ok {
-			continue
-		}
-		id, err := strconv.ParseInt(c.EntityID, 10, 64)
-		if err != nil {
-			return Batch{}, fmt.Errorf("change %d: %s id %q: %w", c.ID, c.Entity, c.EntityID, err)
-		}
-		ids[id] = true
+	batch := Batch{Reached: Position{Feed: follow.Changes, At: changes[len(changes)-1].ID}}
+	var err error
+	if batch.Products, batch.Gone, err = follow.FetchAll(ctx, named["product"], c.client.product); err != nil {
+		return err
 	}
-	products, gone, err := fetchAll(ctx, named["product"], f.client.product)
+	purchases, noOrders, err := follow.FetchAll(ctx, named["order"], c.client.purchase)
 	if err != nil {
-		return Batch{}, err
-	}
-	purchases, noOrders, err := fetchAll(ctx, named["order"], f.client.purchase)
-	if err != nil {
-		return Batch{}, err
+		return err
 	}
 	for _, id := range noOrders {
 		purchases = append(purchases, Purchase{OrderID: id})
 	}
-	return Batch{Products: products, Gone: gone, Purchases: purchases}, nil
+	batch.Purchases = purchases
+	return c.Apply(ctx, batch)
 }
 
-// fetchAll fetches each id, a few at a time; gone are those that no longer exist.
-func fetchAll[T any](ctx context.Context, ids map[int64]bool, fetch func(context.Context, int64) (T, error)) (found []T, gone []int64, err error) {
-	type answer struct {
-		id    int64
-		value T
-		gone  bool
+// ReadRest reads the views behind the cursor, which the feed does not name. The stored
+// cursor stays behind the monolith's clock by viewsOverlap: counts are absolute, so what
+// is read twice is harmless, and a row that was committed late is not missed.
+func (c *copied) ReadRest(ctx context.Context) error {
+	positions, err := c.Positions(ctx)
+	if err != nil {
+		return err
 	}
-	answers := make(chan answer, len(ids))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(fetchers)
-	for id := range ids {
-		group.Go(func() error {
-			v, err := fetch(ctx, id)
-			if err != nil && !errors.Is(err, errGone) {
-				return err
-			}
-			answers <- answer{id, v, err != nil}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
-	}
-	close(answers)
-	for a := range answers {
-		if a.gone {
-			gone = append(gone, a.id)
-		} else {
-			found = append(found, a.value)
-		}
-	}
-	return found, gone, nil
-}
-
-// followViews reads the rows after the cursor. The stored cursor stays behind the
-// monolith's clock by viewsOverlap: counts are absolute, so what is read twice is
-// harmless, and a row that was committed late is not missed.
-func (f *Feed) followViews(ctx context.Context, stored Position) error {
+	stored := positions[feedViews]
 	stored.Feed = feedViews
 	for cursor := stored; ; {
-		rows, clock, err := f.client.views(ctx, cursor)
+		rows, clock, err := c.client.views(ctx, cursor)
 		if err != nil {
-			return err
+			return fmt.Errorf("views: %w", err)
 		}
 		if len(rows) == 0 {
 			return nil
@@ -300,7 +122,7 @@ func (f *Feed) followViews(ctx context.Context, stored Position) error {
 			}
 		}
 		batch.Reached = stored
-		if err := f.store.Apply(ctx, batch); err != nil {
+		if err := c.Apply(ctx, batch); err != nil {
 			return err
 		}
 		if len(rows) < pageRows {

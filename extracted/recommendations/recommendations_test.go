@@ -173,7 +173,7 @@ func serve(t *testing.T, bug recommendations.Bug, complete bool) *httptest.Serve
 			}
 		}
 	}
-	feed, err := recommendations.NewFeed(s, "http://127.0.0.1:1", recommendations.FeedOptions{Refresh: time.Millisecond})
+	feed, err := recommendations.NewFeed(s, "http://127.0.0.1:1", follow.Options{Refresh: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,17 +341,5 @@ func TestBugs(t *testing.T) {
 	}
 	if bug, err := recommendations.ParseBug("checkout-slow"); err != nil || bug != "" {
 		t.Errorf("another program's bug: %q, %v", bug, err)
-	}
-}
-
-func TestCheckAddress(t *testing.T) {
-	t.Parallel()
-	for address, ok := range map[string]bool{
-		"http://127.0.0.1:9000": true, "https://shop.example/": true,
-		"": false, "127.0.0.1:9000": false, "ftp://host": false, "http://": false, "file:///etc": false,
-	} {
-		if err := recommendations.CheckAddress(address); (err == nil) != ok {
-			t.Errorf("%q: %v", address, err)
-		}
 	}
 }

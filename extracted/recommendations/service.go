@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/stranglerfig/toolkit/internal/follow"
 )
 
 // ServiceOptions tune Handler. The zero value is fit for production.
@@ -15,10 +17,10 @@ type ServiceOptions struct {
 
 // Handler serves what left the monolith out of store, and how feed is. The caller
 // runs the feed.
-func Handler(store *Store, feed *Feed, opts ServiceOptions) http.Handler {
-	r := feed.state.NewRouter(opts.Log)
+func Handler(store *Store, feed *follow.Feed, opts ServiceOptions) http.Handler {
+	r := feed.NewRouter(opts.Log)
 	r.Group(func(r chi.Router) {
-		r.Use(feed.state.OnlyWhenReady)
+		r.Use(feed.OnlyWhenReady)
 		Routes(r, store, opts.Bug)
 	})
 	return r

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/follow"
 	"github.com/stranglerfig/toolkit/internal/peer"
 )
 
@@ -31,12 +32,6 @@ var (
 // client asks the monolith, and tells it.
 type client struct{ peer *peer.Client }
 
-// CheckAddress reports what is wrong with the address of a monolith, if anything.
-func CheckAddress(monolith string) error {
-	_, err := peer.Address("monolith", monolith)
-	return err
-}
-
 func newClient(monolith, token string) (*client, error) {
 	base, err := peer.Address("monolith", monolith)
 	if err != nil {
@@ -45,19 +40,8 @@ func newClient(monolith, token string) (*client, error) {
 	return &client{peer.New(base, token, peer.Options{Connections: 32, MaxAnswer: maxAnswer})}, nil
 }
 
-type monolithChange struct {
-	ID       int64  `json:"id"`
-	Action   string `json:"action"`
-	EntityID string `json:"entity_id"`
-}
-
-type changesPage struct {
-	Items []monolithChange `json:"items"`
-	Last  int64            `json:"last"`
-}
-
-func (c *client) changes(ctx context.Context, after int64) (changesPage, error) {
-	var page changesPage
+func (c *client) changes(ctx context.Context, after int64) (follow.ChangesPage, error) {
+	var page follow.ChangesPage
 	err := c.get(ctx, "/internal/changes", url.Values{"after": {itoa(after)}, "limit": {strconv.Itoa(changesRows)}}, &page)
 	return page, err
 }

@@ -32,13 +32,7 @@ func (f *feed) poll(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	before, after := f.state.Polled(err)
-	switch {
-	case after != "" && before != after:
-		f.log.Warn("the monolith cannot be read", "error", after)
-	case before != "" && after == "":
-		f.log.Info("the monolith can be read again")
-	}
+	f.state.Polled(err, f.log)
 	return err
 }
 
@@ -81,7 +75,7 @@ func (f *feed) follow(ctx context.Context) error {
 	}
 }
 
-func whoIsGone(changes []monolithChange) (Batch, error) {
+func whoIsGone(changes []follow.Change) (Batch, error) {
 	var batch Batch
 	for _, c := range changes {
 		list := &batch.Users

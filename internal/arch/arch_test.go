@@ -51,7 +51,8 @@ var siblings = map[string][]string{
 		"monolith/admin", "monolith/cart", "monolith/catalog", "monolith/identity", "monolith/inventory", "monolith/notifications",
 		"monolith/orders", "monolith/payments", "monolith/pricing", "monolith/recommendations", "monolith/reviews",
 	},
-	"monolith/testkit": {"monolith", "monolith/identity"},
+	"monolith/testkit":  {"monolith", "monolith/identity"},
+	"monolith/copytest": {"monolith", "monolith/seed", "monolith/testkit"},
 }
 
 // onlyIn names the folders that alone may import a library.

@@ -1,8 +1,10 @@
-// Package follow is what every service that copies another's data says about that: how
-// far the copy is, in its health, its metrics and its refusals until there is one.
+// Package follow keeps a service's copy of the monolith's data equal to it, through the
+// monolith's read API for services. It also says how far the copy is: in the service's
+// health, its metrics and its refusals until there is one.
 package follow
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
@@ -41,8 +43,18 @@ func (s *State) SetBehind(changes int64) {
 	s.behind = max(0, changes)
 }
 
-// Polled notes how a poll ended and returns the error text before and after it.
-func (s *State) Polled(err error) (before, after string) {
+// Polled notes how a look at the monolith ended, and logs it where that is new.
+func (s *State) Polled(err error, log *slog.Logger) {
+	before, after := s.polled(err)
+	switch {
+	case after != "" && before != after:
+		log.Warn("the monolith cannot be read", "error", after)
+	case before != "" && after == "":
+		log.Info("the monolith can be read again")
+	}
+}
+
+func (s *State) polled(err error) (before, after string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before = s.lastErr

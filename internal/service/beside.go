@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stranglerfig/toolkit/internal/peer"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/internal/web"
@@ -50,13 +51,13 @@ type Service struct {
 }
 
 // Serve opens the database of owner, makes the service with it and runs it until ctx
-// ends. check reports what is wrong with the monolith's address.
-func (b *Beside) Serve(ctx context.Context, owner string, stdout io.Writer, check func(address string) error, build func(*sqlite.DB, *slog.Logger) (Service, error)) error {
+// ends.
+func (b *Beside) Serve(ctx context.Context, owner string, stdout io.Writer, build func(*sqlite.DB, *slog.Logger) (Service, error)) error {
 	log, err := program.Logger(os.Stderr, b.logFormat, b.logLevel)
 	if err != nil {
 		return err
 	}
-	if err := check(b.Monolith); err != nil {
+	if _, err := peer.Address("monolith", b.Monolith); err != nil {
 		return Usage(owner, fmt.Errorf("--monolith: %w", err))
 	}
 	if b.Refresh <= 0 {
