@@ -272,6 +272,8 @@ func TestExitCodes(t *testing.T) {
 		"not covered":     {append(base, "--require-routes", "orders-*", "--", "sh", "-c", suite), 4, "orders-write is required"},
 		"no such route":   {append(base, "--require-routes", "nothing", "--", "sh", "-c", suite), 4, "nothing is required"},
 		"bad fail-on":     {append(base, "--fail-on", "everything", "--", "true"), program.Usage, "--fail-on"},
+		"bad header":      {append(base, "--header", "no colon", "--", "true"), program.Usage, "is no header"},
+		"Host as header":  {append(base, "-H", "host: shop.example", "--", "true"), program.Usage, "use --host"},
 		"one BEFORE":      {append(base, "--before-runs", "1", "--", "true"), program.Usage, "at least twice"},
 		"not a recording": {[]string{"diff", "/", "/", "/"}, program.Usage, "is no recording"},
 	} {

@@ -6,12 +6,14 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/stranglerfig/toolkit/compare"
 	"github.com/stranglerfig/toolkit/compare/differ"
@@ -27,6 +29,7 @@ type recordFlags struct {
 	reset   []string
 	health  string
 	host    string
+	headers []string
 	timeout time.Duration
 	wait    time.Duration
 	maxBody int64
@@ -44,6 +47,7 @@ func (f *recordFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.reset, "reset", nil, "restores the target's data before each run: a command for the shell, which finds COMPARE_RUN and COMPARE_TARGET (COMPARE_TARGET_SERVICE), or sqlite:FILE, as it is now, or sqlite:FILE=SEED, as that file is")
 	flags.StringVar(&f.health, "health", "/healthz", "path at which the target has to answer before a run; any answer below 500 will do")
 	flags.StringVar(&f.host, "host", "", "Host to ask the target for, instead of the one the command uses")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "header that each request is sent with besides its own, as 'X-Strangler-Force: service'; it is not recorded")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long one run of the command may take")
 	flags.DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for the target")
 	flags.Int64Var(&f.maxBody, "max-body", 1<<20, "bytes of a body that are recorded; of longer ones length and hash")
@@ -58,18 +62,39 @@ func (f *recordFlags) check() error {
 	default:
 		return program.Fail(program.Usage, "use auto, gotest, junit:GLOB, tap or exit", "--results %s", r)
 	}
+	if _, err := f.header(); err != nil {
+		return err
+	}
 	if f.maxBody <= 0 || f.timeout <= 0 || f.wait <= 0 {
 		return program.Fail(program.Usage, "give more than nothing", "--max-body %d, --timeout %s, --wait %s", f.maxBody, f.timeout, f.wait)
 	}
 	return nil
 }
 
-// plan is one run of the command.
+// header are the headers that requests are sent with.
+func (f *recordFlags) header() (http.Header, error) {
+	all := http.Header{}
+	for _, text := range f.headers {
+		name, value, found := strings.Cut(text, ":")
+		value = strings.TrimSpace(value)
+		switch {
+		case !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
+			return nil, program.Fail(program.Usage, "give it as 'NAME: VALUE'", "--header %q is no header", text)
+		case strings.EqualFold(name, "Host"):
+			return nil, program.Fail(program.Usage, "use --host", "--header %q", text)
+		}
+		all.Add(name, value)
+	}
+	return all, nil
+}
+
+// plan is one run of the command; its flags were checked.
 func (f *recordFlags) plan(cmd *cobra.Command, name string, services []record.Service, dir string, args []string, reset *resets, redact *differ.Redactor) record.Plan {
+	header, _ := f.header() //nolint:errcheck // check has looked at it
 	p := record.Plan{
 		Name: name, Services: services, Dir: dir, Results: f.results, Health: f.health, Wait: f.wait,
 		Command: record.Command{Args: args, Env: os.Environ(), Dir: f.dir, Timeout: f.timeout},
-		Options: record.Options{MaxBody: f.maxBody, Redactor: redact, Host: f.host},
+		Options: record.Options{MaxBody: f.maxBody, Redactor: redact, Host: f.host, Header: header},
 		AtOnce:  f.atOnce, Reset: reset.steps, Show: cmd.ErrOrStderr(),
 	}
 	if f.quiet {
@@ -229,7 +254,7 @@ func (t *tool) recordOne(cmd *cobra.Command, p record.Plan) (*record.Recording, 
 		return nil, runError(cmd.Context(), err)
 	}
 	if info.Problem == "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d exchanges in %s\n", p.Name, info.Exchanges, info.Ended.Sub(info.Started).Round(100*time.Millisecond))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d exchanges in %.1fs\n", p.Name, info.Exchanges, info.Ended.Sub(info.Started).Seconds())
 	}
 	rec, err := record.OpenLater(p.Dir)
 	if err != nil {

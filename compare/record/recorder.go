@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -27,13 +28,14 @@ type Options struct {
 	MaxBody  int64            // bytes of a body that are kept; 0 means 1 MiB
 	Redactor *differ.Redactor // nil hides secrets without telling equal ones
 	Host     string           // Host that the target is asked for; empty passes on the client's
+	Header   http.Header      // what each request is sent with besides its own; it is not recorded
 	Patience time.Duration    // for the first byte of an answer; 0 means 5 minutes
 	Now      func() time.Time // nil means time.Now
 }
 
 // A Recorder is a reverse proxy in front of one target. It takes out X-Compare-Test and
-// Accept-Encoding (bodies are recorded as they read) and changes nothing else; the
-// client's Host is passed on. Who opens it closes it.
+// Accept-Encoding (bodies are recorded as they read) and changes nothing else but what
+// its Options say; the client's Host is passed on. Who opens it closes it.
 type Recorder struct {
 	URL string
 
@@ -226,6 +228,7 @@ func (r *Recorder) rewrite(p *httputil.ProxyRequest) {
 			p.Out.Header[name] = values // a suite may test what these do
 		}
 	}
+	maps.Copy(p.Out.Header, r.opts.Header)
 	p.Out.Header.Del("Accept-Encoding")
 	if _, ok := p.Out.Header["User-Agent"]; !ok {
 		p.Out.Header.Set("User-Agent", "") // not Go's

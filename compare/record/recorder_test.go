@@ -83,7 +83,7 @@ func TestRecorderPassesOnAndKeeps(t *testing.T) {
 		w.Header().Set("X-Strangler-Served-By", "orders")
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprintf(w, "got %s", body)
-	}, record.Options{})
+	}, record.Options{Header: http.Header{"X-Sent-Along": {"a-secret"}}})
 	req := request(t, "PUT", url+"/a%2Fb?q=1%zz;x", strings.NewReader("hello"), record.TestHeader, "TestX", "Accept-Encoding", "br", "X-Forwarded-For", "1.2.3.4")
 	req.Host = "shop.example"
 	res, body := send(t, req)
@@ -94,6 +94,9 @@ func TestRecorderPassesOnAndKeeps(t *testing.T) {
 	e := got[0]
 	if e.Test != "TestX" || e.Method != "PUT" || e.Path != "/a%2Fb?q=1%zz;x" || e.Status != 201 || string(e.Request.Body) != "hello" || string(e.Response.Body) != "got hello" || e.ServedBy != "orders" {
 		t.Errorf("recorded %+v", e)
+	}
+	if seen.Get("X-Sent-Along") != "a-secret" || e.Request.Header.Get("X-Sent-Along") != "" {
+		t.Errorf("the header that is sent along: the target saw %v, recorded is %v", seen, e.Request.Header)
 	}
 	if seen.Get(record.TestHeader) != "" || seen.Get("Accept-Encoding") != "" || host != "shop.example" || seen.Get("X-Forwarded-For") != "1.2.3.4" {
 		t.Errorf("the target saw %v of host %s", seen, host)

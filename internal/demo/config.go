@@ -71,6 +71,10 @@ groups:
   catalog-reads: { routes: [catalog-list, catalog-categories] }
   reviews: { routes: [product-reviews], split: reviews }
 
+# Tests on this machine may choose who answers them, whatever their share of a canary:
+# with the header "X-Strangler-Force: service", or monolith.
+force: { cidrs: [127.0.0.0/8, "::1/128"] }
+
 # A rehearsal: a route may go live at once. Without this line its answers have to be
 # compared with the monolith's first.
 guard: off

@@ -122,7 +122,7 @@ record_before() {
 }
 
 record_after() {
-	bin/strangler compare record --quiet --results gotest --wait 5s --target "http://$proxy_addr" --out "$after" -- docs/tutorial/steps/suite.sh
+	bin/strangler compare record --quiet -H 'X-Strangler-Force: service' --results gotest --wait 5s --target "http://$proxy_addr" --out "$after" -- docs/tutorial/steps/suite.sh
 }
 
 # same_as_before: the shop as it is now, through the proxy, does what the monolith did.
@@ -190,5 +190,6 @@ recommendations_live() {
 	kill -9 "$(cat "$dir/recommendations.pid")"
 	wait_for 5 stood_in || die "the monolith does not stand in for the recommendations"
 	bin/strangler demo start >/dev/null && wait_for 30 live || die "the recommendations do not come back"
+	wait_for 30 same_recommendations || die "the recommendations do not follow the monolith: see $dir/logs/recommendations.log"
 	did "the route $route is live, and has been through chapter 04"
 }
