@@ -42,8 +42,8 @@ soak: build ## run the long tests
 bench: build ## run the benchmarks and write docs/benchmarks.md (bench-proxy: that part)
 	go run ./internal/bench
 
-.PHONY: bench-shop bench-proxy bench-flip bench-split
-bench-shop bench-proxy bench-flip bench-split: bench-%: build
+.PHONY: bench-shop bench-proxy bench-flip bench-split bench-compare
+bench-shop bench-proxy bench-flip bench-split bench-compare: bench-%: build
 	go run ./internal/bench -part $*
 
 .PHONY: lint

@@ -1,6 +1,6 @@
-// Command bench measures the shop, the proxy and the split engine with the real programs and its own
-// load generator, prints the figures beside their goals, and writes them to
-// docs/benchmarks.md, where each part keeps its place. Nothing here is a timed test:
+// Command bench measures the shop, the proxy, the split engine and the comparison with the
+// real programs and its own load generator, prints the figures beside their goals, and writes
+// them to docs/benchmarks.md, where each part keeps its place. Nothing here is a timed test:
 // figures depend on the machine, so what can be compared is compared in one run.
 package main
 
@@ -43,13 +43,19 @@ type part struct {
 }
 
 func parts() []part {
-	return []part{{"shop", "The shop", measureShop}, {"proxy", "The proxy", measureProxy}, {"flip", "Flips", measureFlip}, {"split", "The split engine", measureSplit}}
+	return []part{
+		{"shop", "The shop", measureShop},
+		{"proxy", "The proxy", measureProxy},
+		{"flip", "Flips", measureFlip},
+		{"split", "The split engine", measureSplit},
+		{"compare", "The comparison", measureCompare},
+	}
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	only := flags.String("part", "", "comma-separated parts: shop, proxy, flip, split; all without")
+	only := flags.String("part", "", "comma-separated parts: shop, proxy, flip, split, compare; all without")
 	short := flags.Bool("short", false, "a quick look, written only where -o says: small seed, a tenth of the time")
 	bin := flags.String("bin", "bin", "folder of the programs")
 	out := flags.String("o", "", "the page in which the figures are written (default docs/benchmarks.md)")
@@ -112,7 +118,7 @@ func choose(only string) ([]part, error) {
 	for name := range strings.SplitSeq(only, ",") {
 		at := slices.IndexFunc(parts(), func(p part) bool { return p.name == name })
 		if at < 0 {
-			return nil, program.Fail(program.Usage, "use shop, proxy, flip or split", "there is no part %q", name)
+			return nil, program.Fail(program.Usage, "use shop, proxy, flip, split or compare", "there is no part %q", name)
 		}
 		chosen = append(chosen, parts()[at])
 	}

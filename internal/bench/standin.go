@@ -22,12 +22,16 @@ const standInFlag = "-stand-in"
 // standIn serves "upstream=ADDR" (fixed answers), "relay=ADDR=TARGET" (bytes, unread) or
 // "reverseproxy=ADDR=TARGET" (the standard library's proxy, as it is). With "load=LOAD" or
 // "load2=LOAD" it sends a load by HTTP/1.1 or HTTP/2 and prints what came of it, as JSON both.
+// What a comparison needs is in orders.go.
 func standIn(ctx context.Context, what string, stdout io.Writer) error {
 	// A second place to run keeps the scheduler from taking away the first one at each wait.
 	runtime.GOMAXPROCS(2)
 	kind, rest, _ := strings.Cut(what, "=")
 	if kind == "load" || kind == "load2" {
 		return standInLoad(ctx, kind, rest, stdout)
+	}
+	if isOrders(kind) {
+		return standInOrders(ctx, kind, rest, stdout)
 	}
 	addr, target, _ := strings.Cut(rest, "=")
 	switch kind {
