@@ -2,12 +2,10 @@ package strangler_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,74 +94,4 @@ func descriptors(t *testing.T) int {
 		t.Skip("no /proc/self/fd here")
 	}
 	return len(all)
-}
-
-// A ledger: whatever an upstream does at whichever byte, a request that changes something
-// arrives once at most, at the service and the monolith together, and whole if at all.
-func TestWritesArriveOnceAtMost(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	ledger := map[string]int{}
-	upstreams := func(seed uint64) string {
-		random := rand.New(rand.NewPCG(seed, 3))
-		up := newRaw(t, func(conn net.Conn, in *bufio.Reader, head string) {
-			for err := error(nil); err == nil; head, err = readHead(in) {
-				_, id, _ := strings.Cut(head, "X-Id: ")
-				id, _, _ = strings.Cut(id, "\r")
-				mu.Lock()
-				ledger[id]++
-				action, keep := random.IntN(6), random.IntN(3000)
-				mu.Unlock()
-				_, length, _ := strings.Cut(head, "Content-Length: ")
-				length, _, _ = strings.Cut(length, "\r")
-				n, _ := strconv.Atoi(length)
-				switch action {
-				case 0:
-					_ = conn.(*net.TCPConn).SetLinger(0)
-					return
-				case 1:
-					_, _ = io.CopyN(io.Discard, in, int64(min(keep, n)))
-					_ = conn.(*net.TCPConn).SetLinger(0)
-					return
-				case 2:
-					_, _ = io.CopyN(io.Discard, in, int64(n))
-					return
-				}
-				_, _ = io.CopyN(io.Discard, in, int64(n))
-				answer := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-				if action == 3 {
-					_, _ = io.WriteString(conn, answer[:keep%len(answer)])
-					return
-				}
-				_, _ = io.WriteString(conn, answer)
-				if action == 4 {
-					return // ends a connection that was to be kept
-				}
-			}
-		})
-		return up.url()
-	}
-	services := "[" + upstreams(1) + ", " + upstreams(2) + ", " + deadURL(t) + "]"
-	r := start(t, "defaults: { retry: { max: 3, on: [connect, reset, timeout, 500-599], budget: 100% } }\n"+oneRoute(upstreams(3), services, "live"))
-	var clients sync.WaitGroup
-	for worker := range 6 {
-		clients.Go(func() {
-			for n := range 150 {
-				id := fmt.Sprintf("%d-%d", worker, n)
-				size := []int{0, 10, 3000, 20_000, 100_000}[n%5]
-				_, _ = r.try([]string{"POST", "PUT", "DELETE", "PATCH"}[n%4], "/s/x", strings.NewReader(strings.Repeat("b", size)), "X-Id", id)
-			}
-		})
-	}
-	clients.Wait()
-	mu.Lock()
-	defer mu.Unlock()
-	for id, times := range ledger {
-		if times > 1 {
-			t.Errorf("%s arrived %d times", id, times)
-		}
-	}
-	if len(ledger) < 500 {
-		t.Errorf("only %d of 900 arrived", len(ledger))
-	}
 }

@@ -14,19 +14,16 @@ import (
 // again has been asked for, and those who stay ask for next to nothing.
 type relief struct {
 	busy func() int // connections of clients, and requests that are served
-	most int        // that were busy since memory was last given back
-	calm int        // looks in a row at which the crowd was gone
+	most int        // that were busy in the crowd
+	calm int        // looks in a row at which it was gone
 }
 
-const (
-	crowd       = 100 // fewer are not worth a collection
-	reliefEvery = time.Second
-	reliefAfter = 3 // looks: a crowd that comes back at once finds its memory
-)
+// crowd is how many have to be gone: fewer are not worth a collection.
+const crowd = 100
 
 // run looks until ctx ends.
 func (r *relief) run(ctx context.Context) {
-	for pause.For(ctx, reliefEvery) == nil {
+	for pause.For(ctx, time.Second) == nil {
 		if r.due(r.busy()) {
 			runtime.GC() // what is lent from a pool lives through one collection
 			debug.FreeOSMemory()
@@ -34,16 +31,19 @@ func (r *relief) run(ctx context.Context) {
 	}
 }
 
-// due notes how many are busy and reports whether it is time to give memory back.
+// due notes how many are busy and reports whether it is time to give memory back: not at
+// once, because a crowd that comes back should find its memory, and more than once,
+// because the last of a crowd may leave late.
 func (r *relief) due(now int) bool {
 	r.most = max(r.most, now)
 	if now > r.most/4 || r.most-now < crowd {
 		r.calm = 0
 		return false
 	}
-	if r.calm++; r.calm < reliefAfter {
-		return false
+	r.calm++
+	if r.calm == 30 {
+		r.most, r.calm = now, 0
+		return true
 	}
-	r.most, r.calm = now, 0
-	return true
+	return r.calm == 3 || r.calm == 10
 }

@@ -26,6 +26,9 @@ import (
 const asProxy = "STRANGLER_HOSTILE_PROXY"
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv(asUpstream); address != "" {
+		serveUpstream(address)
+	}
 	if os.Getenv(asProxy) == "" {
 		os.Exit(m.Run())
 	}
