@@ -184,6 +184,7 @@ func TestStatusesOfTheService(t *testing.T) {
 	served(t, r.do("POST", "/s/x?status=501", nil), 200, "monolith", "status_501")
 	// Of a body that passed through without being kept nothing can be sent again.
 	served(t, r.do("POST", "/s/x?status=501", io.LimitReader(zeros{}, 1<<20)), 501, "s", "")
+	await(t, "the reason in the log", func() bool { return strings.Count(r.log.String(), `"no_fallback":"body_too_large"`) == 1 })
 	served(t, r.do("POST", "/s/x?status=501", io.LimitReader(zeros{}, 60_000)), 200, "monolith", "status_501")
 	served(t, r.do("POST", "/s/x?status=503", nil), 503, "s", "")
 	for _, status := range []int{200, 404, 422, 429, 500, 505} {

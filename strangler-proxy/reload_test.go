@@ -88,6 +88,7 @@ func TestBadFileKeepsTheOldConfiguration(t *testing.T) {
 	for name, bad := range map[string]struct{ text, want string }{
 		"unknown key":     {strings.Replace(good, "stage:", "stgae:", 1), `strangler.yaml:8:29: unknown key "stgae" in route "r" (did you mean "stage"?)`},
 		"unknown service": {strings.Replace(good, "to: s,", "to: other,", 1), `route "r" goes to "other", which is not among the services`},
+		"too much":        {strings.Replace(good, "stage: live", "stage: canary 101%", 1), `strangler.yaml:8:36: route "r": `},
 		"truncated":       {good[:len(good)-10], "strangler.yaml:8:"},
 		"empty":           {"", `file has no "monolith"`},
 		"not yaml":        {"\x00\x01", "control character"},

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -355,6 +356,21 @@ func newRawLoop(t testing.TB, response string) string {
 		}
 	})
 	return s.url()
+}
+
+// metric is a value on the page of metrics; one that is not there is 0.
+func (r *rig) metric(t testing.TB, series string) float64 {
+	t.Helper()
+	_, rest, found := strings.Cut(r.admin("GET", "/metrics").text, "\n"+series+" ")
+	if !found {
+		return 0
+	}
+	text, _, _ := strings.Cut(rest, "\n")
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 // setStage is an edit of one route at the path.

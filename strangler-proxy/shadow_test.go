@@ -76,7 +76,8 @@ func total(counts map[string]uint64) (n uint64) {
 	return n
 }
 
-// AC20: the copy is the request as the monolith got it, and the marker.
+// AC20: the copy is the request as the monolith got it, and the marker, at whichever door
+// it came in.
 func TestCopyIsFaithful(t *testing.T) {
 	t.Parallel()
 	m, s := newCopied(t, says(`{"a":1}`)), newCopied(t, func(w http.ResponseWriter, r *http.Request, body string) {
@@ -84,26 +85,61 @@ func TestCopyIsFaithful(t *testing.T) {
 		w.Header().Set("X-Of-Service", "1")
 		says(`{"a":1}`)(w, r, body)
 	})
-	r := start(t, copiedRoute(m.URL, s.URL, "shadow"))
-	res := r.do("GET", "/s/a%20b/%7e?q=1&q=%2F", nil, "X-Strangler-Shadow", "1", "Host", "shop.example", "X-Twice", "a", "X-Twice", "b", "Cookie", "sid=secret")
-	if st := r.copies(); st.Sent != 1 {
-		t.Fatalf("%+v", st)
+	p, config := newPair(t), copiedRoute(m.URL, s.URL, "shadow")
+	plain, secure := start(t, config), start(t, p.yaml()+config)
+	for n, c := range []struct {
+		rig    *rig
+		client *http.Client
+		base   string
+	}{{plain, plain.client, plain.url("")}, {secure, secure.secure(t, p, false), secure.https("")}, {secure, secure.secure(t, p, true), secure.https("")}} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.base+"/s/a%20b/%7e?q=1&q=%2F", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "shop.example"
+		req.Header = http.Header{"X-Strangler-Shadow": {"1"}, "X-Twice": {"a", "b"}, "Cookie": {"sid=secret"}, "Accept-Encoding": {"br"}}
+		res, err := c.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if st := c.rig.copies(); st.Sent != uint64(max(1, n)) {
+			t.Fatalf("%+v", st)
+		}
+		if res.Header.Get("Set-Cookie") != "" || res.Header.Get("X-Of-Service") != "" {
+			t.Errorf("the client got of the service: %v", res.Header)
+		}
+		live, _ := m.requests()
+		copies, _ := s.requests()
+		if len(live) != n+1 || len(copies) != n+1 {
+			t.Fatalf("the monolith got %d, the service %d", len(live), len(copies))
+		}
+		sameButForMarker(t, live[n], copies[n])
 	}
-	if res.Header.Get("Set-Cookie") != "" || res.Header.Get("X-Of-Service") != "" {
-		t.Errorf("the client got of the service: %v", res.Header)
-	}
-	live, _ := m.requests()
-	copies, _ := s.requests()
-	if len(live) != 1 || len(copies) != 1 {
-		t.Fatalf("the monolith got %d, the service %d", len(live), len(copies))
-	}
-	one, other := live[0], copies[0]
-	if one.Header.Get("X-Strangler-Shadow") != "" || other.Header.Get("X-Strangler-Shadow") != "1" {
-		t.Errorf("marker: %q, of the copy %q", one.Header.Get("X-Strangler-Shadow"), other.Header.Get("X-Strangler-Shadow"))
+}
+
+func sameButForMarker(t *testing.T, live, other *http.Request) {
+	t.Helper()
+	if live.Header.Get("X-Strangler-Shadow") != "" || other.Header.Get("X-Strangler-Shadow") != "1" {
+		t.Errorf("marker: %q, of the copy %q", live.Header.Get("X-Strangler-Shadow"), other.Header.Get("X-Strangler-Shadow"))
 	}
 	other.Header.Del("X-Strangler-Shadow")
-	if one.RequestURI != other.RequestURI || one.Host != other.Host || fmt.Sprint(one.Header) != fmt.Sprint(other.Header) || one.Header.Get("X-Request-Id") == "" {
-		t.Errorf("live %s %s %v\ncopy %s %s %v", one.Host, one.RequestURI, one.Header, other.Host, other.RequestURI, other.Header)
+	if live.RequestURI != other.RequestURI || live.Host != other.Host || fmt.Sprint(live.Header) != fmt.Sprint(other.Header) || live.Header.Get("X-Request-Id") == "" || len(live.Header["X-Twice"]) != 2 {
+		t.Errorf("live %s %s %v\ncopy %s %s %v", live.Host, live.RequestURI, live.Header, other.Host, other.RequestURI, other.Header)
+	}
+}
+
+// AC20: an upgrade is never copied.
+func TestUpgradesAreNotCopied(t *testing.T) {
+	t.Parallel()
+	m, s := newSocketServer(t, "monolith"), newCopied(t, says(`{}`))
+	r := start(t, copiedRoute(m.URL, s.URL, "shadow"))
+	r.socket("/s/chat").expect(t, "monolith:")
+	if st := r.copies(); st.Eligible != 1 || st.Dropped["upgrade"] != 1 {
+		t.Errorf("%+v", st)
+	}
+	if got, _ := s.requests(); len(got) != 0 {
+		t.Errorf("the service got %d requests", len(got))
 	}
 }
 

@@ -55,12 +55,37 @@ func TestCanaryKeepsItsClients(t *testing.T) {
 			t.Errorf("a write went to %s", write.saw.Server)
 		}
 		sides[first.saw.Server]++
+		if sides[first.saw.Server] > 1 {
+			continue
+		}
+		for range 1000 { // of one client on each side
+			if again := r.do("GET", "/s/z", nil, "Cookie", "_strangler_id="+key); again.saw.Server != first.saw.Server {
+				t.Fatalf("client %s went from %s to %s", key, first.saw.Server, again.saw.Server)
+			}
+		}
 	}
 	if sides["m"] == 0 || sides["s"] == 0 { // by chance once in 8 million
 		t.Errorf("sides: %v", sides)
 	}
 	if write := r.do("POST", "/s/y", nil); newKey(t, write) != "" {
 		t.Error("a key was drawn for a request that it does not decide")
+	}
+}
+
+// Over TLS the key is for TLS only, by whichever protocol it is asked for.
+func TestKeyOverTLS(t *testing.T) {
+	t.Parallel()
+	m, p := newEcho(t, "m"), newPair(t)
+	r := start(t, p.yaml()+oneRoute(m.URL, m.URL, "canary 50%"))
+	for _, two := range []bool{false, true} {
+		res, err := r.secure(t, p, two).Get(r.https("/s/x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Join(replyOf(t, res).Header["Set-Cookie"], "\n")
+		if !regexp.MustCompile(`(?m)^_strangler_id=[0-9a-f]{32}; Path=/; HttpOnly; SameSite=Lax; Secure$`).MatchString(lines) {
+			t.Errorf("HTTP/2 %t: %q", two, lines)
+		}
 	}
 }
 

@@ -114,10 +114,10 @@ func TestWebSocketFallsBackWhenTheServiceIsDown(t *testing.T) {
 	s.expect(t, "monolith:")
 }
 
-func TestServerSentEventsSurviveReloads(t *testing.T) {
-	t.Parallel()
-	events := make(chan string)
-	m := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// newEvents is an upstream that passes on as server-sent events what it is told.
+func newEvents(t *testing.T, events <-chan string) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_ = http.NewResponseController(w).Flush()
 		for {
@@ -133,8 +133,27 @@ func TestServerSentEventsSurviveReloads(t *testing.T) {
 			}
 		}
 	}))
-	t.Cleanup(m.Close)
-	s := newEcho(t, "s")
+	t.Cleanup(s.Close)
+	return s
+}
+
+// expectEvent says an event and returns how long it took to the client.
+func expectEvent(t *testing.T, events chan<- string, in *bufio.Reader, event string) time.Duration {
+	t.Helper()
+	said := time.Now()
+	events <- event
+	if line, err := in.ReadString('\n'); err != nil || line != "data: "+event+"\n" {
+		t.Fatalf("event %s: %q %v", event, line, err)
+	}
+	took := time.Since(said)
+	_, _ = in.ReadString('\n')
+	return took
+}
+
+func TestServerSentEventsSurviveReloads(t *testing.T) {
+	t.Parallel()
+	events := make(chan string)
+	m, s := newEvents(t, events), newEcho(t, "s")
 	r := start(t, oneRoute(m.URL, s.URL, "monolith"))
 	res, err := r.client.Get(r.url("/s/events"))
 	if err != nil {
@@ -145,14 +164,39 @@ func TestServerSentEventsSurviveReloads(t *testing.T) {
 	for i := range 20 {
 		r.write(oneRoute(m.URL, s.URL, []string{"live", "monolith"}[i%2]))
 		r.awaitVersion(uint64(i + 1))
-		events <- fmt.Sprint(i)
-		if line, err := in.ReadString('\n'); err != nil || line != fmt.Sprintf("data: %d\n", i) {
-			t.Fatalf("event %d: %q %v", i, line, err)
-		}
-		_, _ = in.ReadString('\n')
+		expectEvent(t, events, in, fmt.Sprint(i))
 	}
 	close(events)
 	if rest, err := io.ReadAll(in); err != nil || len(rest) != 0 {
 		t.Errorf("the end: %q %v", rest, err)
+	}
+}
+
+// No event waits for another one, nor for a time, at whichever door.
+func TestEventsPassAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	for door, get := range map[string]func(r *rig) (*http.Response, error){
+		"HTTP/1.1":        func(r *rig) (*http.Response, error) { return r.client.Get(r.url("/events")) },
+		"HTTP/1.1 in TLS": func(r *rig) (*http.Response, error) { return r.secure(t, p, false).Get(r.https("/events")) },
+		"HTTP/2":          func(r *rig) (*http.Response, error) { return r.secure(t, p, true).Get(r.https("/events")) },
+	} {
+		events := make(chan string)
+		config := "monolith: " + newEvents(t, events).URL + "\n"
+		if door != "HTTP/1.1" {
+			config += p.yaml()
+		}
+		res, err := get(start(t, config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, least := bufio.NewReader(res.Body), time.Hour
+		for i := range 10 { // the least of them is what the proxy takes, the rest is the machine's
+			least = min(least, expectEvent(t, events, in, fmt.Sprint(i)))
+		}
+		if least > 100*time.Millisecond {
+			t.Errorf("%s: events took %v at least", door, least)
+		}
+		res.Body.Close()
 	}
 }
