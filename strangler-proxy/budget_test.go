@@ -83,6 +83,52 @@ func TestFallbackBudget(t *testing.T) {
 	}
 }
 
+// A share is one of the requests that are served at the moment.
+func TestFallbackBudgetAsAShare(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	m := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(m.Close)
+	r := start(t, "defaults: { fallback: { max: 20% } }\n"+oneRoute(m.URL, deadURL(t), "live"))
+	var clients sync.WaitGroup
+	var refused, answered atomic.Int64
+	ask := func(path string, n int) {
+		for range n {
+			clients.Go(func() {
+				switch got, err := r.try("GET", path, nil); {
+				case err == nil && got.StatusCode == http.StatusServiceUnavailable:
+					refused.Add(1)
+				case err == nil && got.StatusCode == http.StatusOK:
+					answered.Add(1)
+				default:
+					t.Errorf("%s: %v %v", path, got.Response, err)
+				}
+			})
+		}
+	}
+	const own, of = 100, 60 // of the monolith's own, and of the dead service's
+	ask("/own", own)
+	await(t, "the monolith's own requests", func() bool { return r.status().InFlight == own })
+	ask("/s/x", of)
+	await(t, "all to be refused or waiting", func() bool {
+		return r.status().InFlight+refused.Load() == own+of && r.metric(t, "strangler_fallbacks_in_flight") == float64(of-refused.Load())
+	})
+	// While they came in, up to all of them were in flight.
+	if stand := of - refused.Load(); stand < own*20/100 || stand > (own+of)*20/100 {
+		t.Errorf("the monolith stands in for %d, with %d requests of its own", stand, own)
+	}
+	close(release)
+	clients.Wait()
+	if n := answered.Load() + refused.Load(); n != own+of || refused.Load() == 0 {
+		t.Errorf("%d were answered, %d refused", answered.Load(), refused.Load())
+	}
+}
+
 // A response that is streamed holds its place until its end; a monolith that is down
 // holds none.
 func TestFallbackBudgetIsGivenBack(t *testing.T) {
