@@ -36,21 +36,23 @@ func TestClientsThatLeave(t *testing.T) {
 		"within the response":    "GET /s/begun HTTP/1.1\r\nHost: h\r\n\r\n",
 		"asking whether to send": "POST /s/wait HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 900000\r\n\r\n",
 	} {
-		for _, reset := range []bool{false, true} {
+		least := time.Hour // of several, because the machine may be busy with something else
+		for try := 0; try < 2 || try < 6 && least > 100*time.Millisecond; try++ {
 			lines := strings.Count(r.log.String(), `"client_gone"`)
 			conn := r.tcp()
 			_, _ = io.WriteString(conn, request)
 			await(t, name+": the upstream", func() bool { return open.Load() == 1 })
-			if reset {
+			if try%2 == 1 {
 				_ = conn.SetLinger(0)
 			}
 			conn.Close()
 			left := time.Now()
 			await(t, name+": the end at the upstream", func() bool { return open.Load() == 0 })
-			if took := time.Since(left); took > 300*time.Millisecond {
-				t.Errorf("%s: the upstream was left after %v", name, took)
-			}
+			least = min(least, time.Since(left))
 			await(t, name+": the log", func() bool { return strings.Count(r.log.String(), `"client_gone"`) == lines+1 })
+		}
+		if least > 100*time.Millisecond {
+			t.Errorf("%s: the upstream was left after %v at least", name, least)
 		}
 	}
 	if text := r.admin("GET", "/metrics").text; !strings.Contains(text, `strangler_breaker_state{service="s"} 0`) || !strings.Contains(text, "strangler_requests_in_flight 0") {

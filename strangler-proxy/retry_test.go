@@ -208,12 +208,14 @@ func TestDeadline(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, c.config)
-			for range 2 { // the second on the same connection
+			least := time.Hour
+			for try := 0; try < 2 || try < 6 && least > 350*time.Millisecond; try++ { // the second on the same connection, more on a busy machine
 				began := time.Now()
 				served(t, r.do("GET", c.path, nil), 504, "proxy", c.fallback)
-				if took := time.Since(began); took < 300*time.Millisecond || took > 1500*time.Millisecond { // all tries together would take 2 s, the others longer
-					t.Errorf("after %v", took)
-				}
+				least = min(least, time.Since(began))
+			}
+			if least < 300*time.Millisecond || least > 350*time.Millisecond {
+				t.Errorf("after %v at least", least)
 			}
 			await(t, "the log", func() bool { return strings.Contains(r.log.String(), `"failure":"deadline"`) })
 		})
