@@ -51,6 +51,7 @@ const shrinkFor = 20 * time.Millisecond
 func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport, error) {
 	report := CompleteReport{
 		Schema: 1, Split: w.Plan.Split, Began: time.Now().UTC(), By: cmp.Or(o.By, w.opts.Actor), Reason: o.Reason, Confirm: o.Confirm, Kept: o.KeepData,
+		Tables: []string{},
 	}
 	source, target, err := w.states(ctx)
 	if err != nil {

@@ -72,6 +72,7 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 		r.report.Failed = text(err)
 	}
 	r.remember(ctx, true)
+	w.Did = r.report
 	stopTelling()
 	return err
 }

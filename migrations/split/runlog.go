@@ -56,13 +56,16 @@ const rememberEvery = 5 * time.Second
 // remember writes down what the run has done. The history is a cache: that it cannot be
 // written is said once and stops nothing.
 func (r *runner) remember(ctx context.Context, ended bool) {
-	if r.opts.Store == nil || !ended && time.Since(r.noted) < rememberEvery {
+	if !ended && time.Since(r.noted) < rememberEvery {
 		return
 	}
 	r.noted = time.Now()
 	lag := r.meter.Lag(time.Hour)
 	r.report.Until, r.report.Ended, r.report.Counts = r.noted.UTC(), ended, r.meter.Counts()
 	r.report.LagP50, r.report.LagP99, r.report.LagMost, r.report.LagOf = lag.P50, lag.P99, lag.Most, lag.Changes
+	if r.opts.Store == nil {
+		return
+	}
 	e, err := control.NewEvent(r.From.Move.ID, RunEvent, r.report)
 	if err == nil {
 		e.At = r.report.Began

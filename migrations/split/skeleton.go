@@ -61,7 +61,7 @@ func Look(ctx context.Context, source plan.Database) (*Outline, error) {
 }
 
 func outlineOf(t *schema.Table, all *schema.Catalog) TableOutline {
-	line := TableOutline{Name: t.Name, Key: t.Key, Rows: t.Rows, Refers: []string{}, By: []string{}}
+	line := TableOutline{Name: t.Name, Key: append([]string{}, t.Key...), Rows: t.Rows, Refers: []string{}, By: []string{}}
 	add := func(to *[]string, name string) {
 		if !slices.Contains(*to, name) && !strings.EqualFold(name, t.Name) {
 			*to = append(*to, name)

@@ -61,7 +61,7 @@ type TableStatus struct {
 
 // Status reads where the split is and changes nothing.
 func (e *Engine) Status(ctx context.Context) (*Status, error) {
-	s := &Status{Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info()}
+	s := &Status{Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info(), Next: []string{}}
 	w := &Work{Engine: e}
 	var err error
 	if s.SourceState, s.TargetState, err = w.states(ctx); err != nil {

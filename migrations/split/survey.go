@@ -75,7 +75,10 @@ func (r Refusal) String() string {
 
 // Survey looks at both databases and changes nothing.
 func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
-	s := &Survey{Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info()}
+	s := &Survey{
+		Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info(),
+		Next: []string{}, Tables: []TableSurvey{}, Cut: []CutKey{}, Readers: []string{}, Notes: []string{}, Refuse: []Refusal{},
+	}
 	source, err := e.Source.Catalog(ctx, e.Plan.TableNames())
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
@@ -135,7 +138,7 @@ func (s *Survey) others(ctx context.Context, e *Engine, target dialect.State) er
 // table surveys one table; there is nil if the target has none.
 func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
 	t := TableSurvey{
-		Name: have.Name, Key: have.Key, Rows: have.Rows, Exact: have.Counted, Bytes: have.Bytes, Columns: len(have.Columns),
+		Name: have.Name, Key: append([]string{}, have.Key...), Rows: have.Rows, Exact: have.Counted, Bytes: have.Bytes, Columns: len(have.Columns),
 		Uniques: len(have.Uniques), Indexes: len(have.Indexes), Capture: cost(have),
 	}
 	for _, c := range have.Columns {

@@ -62,7 +62,7 @@ func command(to ownership.Owner) string {
 // and then takes the steps of package ownership. After an error exactly one side owns
 // the tables all the same.
 func (w *Work) Switch(ctx context.Context, to ownership.Owner, o SwitchOptions) (SwitchReport, error) {
-	report := SwitchReport{Schema: 1, Split: w.Plan.Split, Began: time.Now().UTC(), By: cmp.Or(o.By, w.opts.Actor), Reason: o.Reason, Forced: o.Force}
+	report := SwitchReport{Schema: 1, Split: w.Plan.Split, Began: time.Now().UTC(), By: cmp.Or(o.By, w.opts.Actor), Reason: o.Reason, Forced: o.Force, Steps: []StepTime{}}
 	report.To = to
 	err := w.explainSwitch(ctx, w.switchTo(ctx, to, o, &report))
 	report.Until = time.Now().UTC()
@@ -105,7 +105,7 @@ func (w *Work) switchTo(ctx context.Context, to ownership.Owner, o SwitchOptions
 		report.Epoch = verdict.Epoch
 		return fmt.Errorf("the %s %w (epoch %d)", to, ownership.ErrOwns, verdict.Epoch)
 	}
-	report.Steps = nil
+	report.Steps = []StepTime{}
 	way, err := w.catchUp(ctx)
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func (e *Engine) Prepare(ctx context.Context, to ownership.Owner, o SwitchOption
 	if err != nil {
 		return nil, err
 	}
-	p := &SwitchPlan{Schema: 1, Split: e.Plan.Split, Command: command(to), Giver: status.Source, Taker: status.Target, Epoch: status.Epoch + 1, Pending: status.Pending, Against: []string{}}
+	p := &SwitchPlan{Schema: 1, Split: e.Plan.Split, Command: command(to), Giver: status.Source, Taker: status.Target, Epoch: status.Epoch + 1, Pending: status.Pending, Steps: []PlannedStep{}, Against: []string{}}
 	if to == ownership.Source {
 		p.Giver, p.Taker = p.Taker, p.Giver
 	}

@@ -25,6 +25,7 @@ type Work struct {
 	From, To transfer.Side // source and target
 	Lease    *control.Lease
 	Over     string          // the command that ended the move while Run was at work: abort or complete
+	Did      RunReport       // by Run, when it has ended
 	holder   string          // of the claim, for people
 	ctx      context.Context //nolint:containedctx // ends when somebody else takes over
 	cancel   context.CancelCauseFunc

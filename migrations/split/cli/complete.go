@@ -78,10 +78,7 @@ func complete(cmd *cobra.Command, j *job, o split.CompleteOptions, yes, dry bool
 	}
 	steps := afterCompletion(j, report)
 	if isJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), struct {
-			split.CompleteReport
-			Next []string `json:"next_steps"`
-		}{report, steps})
+		return printJSON(cmd.OutOrStdout(), CompleteResult{report, steps})
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "split %s: complete; %d rows deleted in the source\n", p.Split, report.Rows)
 	if report.Kept {

@@ -94,7 +94,7 @@ func written(cmd *cobra.Command, path, called string, o split.SkeletonOptions) e
 		}
 	}
 	if isJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), map[string]any{"schema": 1, "split": o.Split, "plan": path, "tables": o.Tables, "next_steps": steps})
+		return printJSON(cmd.OutOrStdout(), InitResult{1, o.Split, path, o.Tables, steps})
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: the plan of split %s; read it and mend what you know better\n", path, o.Split)
 	next(cmd.OutOrStdout(), steps...)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -54,25 +55,40 @@ func (t *tool) run(cmd *cobra.Command, args []string, o split.RunOptions) (err e
 	o.Token = t.token()
 	err = w.Run(cmd.Context(), o)
 	j.screen.settle()
+	if err == nil && o.Until != split.Stopped {
+		err = cmd.Context().Err() // what it was to reach may not be
+	}
 	if err != nil {
 		return err
 	}
-	out := cmd.OutOrStdout()
-	if w.Over != "" {
-		fmt.Fprintf(out, "split %s: stopped, because strangler split %s was given elsewhere\n", j.Plan.Split, w.Over)
-		next(out, "strangler split status "+j.Name())
-		return nil
+	r := result(j, w, o.Until)
+	if isJSON(cmd) {
+		return printJSON(cmd.OutOrStdout(), r)
 	}
-	switch o.Until {
-	case split.ByVerified:
-		fmt.Fprintf(out, "split %s: everything is copied and equal\n", j.Plan.Split)
-		next(out, "strangler split cutover "+j.Name(), "strangler split run "+j.Name()+"   # follow until then")
-	case split.ByCopied:
-		fmt.Fprintf(out, "split %s: everything is copied\n", j.Plan.Split)
-		next(out, "strangler split run "+j.Name()+" --until verified")
-	default:
-		fmt.Fprintf(out, "split %s: stopped; nothing follows the changes until it runs again\n", j.Plan.Split)
-		next(out, "strangler split run "+j.Name())
-	}
+	fmt.Fprintf(cmd.OutOrStdout(), "split %s: %s\n", r.Split, map[string]string{
+		"verified": "everything is copied and equal",
+		"copied":   "everything is copied",
+		"stopped":  "stopped; nothing follows the changes until it runs again",
+		"abort":    "stopped, because strangler split abort was given elsewhere",
+		"complete": "stopped, because strangler split complete was given elsewhere",
+	}[r.End])
+	next(cmd.OutOrStdout(), r.Next...)
 	return nil
+}
+
+// result is how a run ended, and what to do then.
+func result(j *job, w *split.Work, until split.Until) RunResult {
+	r := RunResult{Schema: 1, Split: j.Plan.Split, End: cmp.Or(w.Over, string(until), "stopped"), Run: w.Did}
+	again := "strangler split run " + j.Name()
+	switch r.End {
+	case string(split.ByVerified):
+		r.Next = []string{"strangler split cutover " + j.Name(), again + "   # follow until then"}
+	case string(split.ByCopied):
+		r.Next = []string{again + " --until verified"}
+	case "stopped":
+		r.Next = []string{again}
+	default:
+		r.Next = []string{"strangler split status " + j.Name()}
+	}
+	return r
 }

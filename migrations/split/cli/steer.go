@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,40 +63,63 @@ func (t *tool) abort(cmd *cobra.Command, args []string, o split.AbortOptions, ye
 		return err
 	}
 	defer j.close()
-	ctx, out, name := cmd.Context(), cmd.OutOrStdout(), j.Plan.Split
-	s, err := j.Status(ctx)
+	s, err := j.Status(cmd.Context())
 	if err != nil {
 		return err
 	}
-	if s.SourceState.Move == "" && s.TargetState.Move == "" {
-		fmt.Fprintf(out, "split %s: nothing of it is in either database\n", name)
-		next(out, "strangler split plan "+j.Name())
-		return nil
+	r := AbortResult{
+		Schema: 1, Split: j.Plan.Split, Source: s.Source, Target: s.Target, Begun: s.Move != "", Dropped: append([]string{}, s.TargetState.Created...),
+		Next: []string{"strangler split plan " + j.Name()},
 	}
-	fmt.Fprintf(out, "from %s: the engine's triggers and tables\n", s.Source.Name)
-	if made := s.TargetState.Created; len(made) > 0 {
-		fmt.Fprintf(out, "from %s: the engine's tables, and %v, which it made\n", s.Target.Name, made)
+	switch {
+	case r.Begun && dry:
+		r.Next = []string{"strangler split abort " + j.Name()}
+	case r.Begun:
+		printAbort(cmd.ErrOrStderr(), r)
+		if err := confirm(cmd, yes, "remove this?"); err != nil {
+			return err
+		}
+		if err := abortBy(cmd, j, s, o); err != nil {
+			return err
+		}
+		r.Done = true
+	}
+	if isJSON(cmd) {
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	printAbort(cmd.OutOrStdout(), r)
+	if r.Begun && dry {
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing was changed")
+	}
+	next(cmd.OutOrStdout(), r.Next...)
+	return nil
+}
+
+func printAbort(out io.Writer, r AbortResult) {
+	switch {
+	case !r.Begun:
+		fmt.Fprintf(out, "split %s: nothing of it is in either database\n", r.Split)
+		return
+	case r.Done:
+		fmt.Fprintf(out, "split %s: aborted; the source is as it was\n", r.Split)
+		return
+	}
+	fmt.Fprintf(out, "from %s: the engine's triggers and tables\n", r.Source.Name)
+	if len(r.Dropped) > 0 {
+		fmt.Fprintf(out, "from %s: the engine's tables, and %s, which it made\n", r.Target.Name, strings.Join(r.Dropped, ", "))
 	} else {
-		fmt.Fprintf(out, "from %s: the engine's tables, and the rows that were copied\n", s.Target.Name)
+		fmt.Fprintf(out, "from %s: the engine's tables, and the rows that were copied\n", r.Target.Name)
 	}
-	if dry {
-		return nil
-	}
-	if err := confirm(cmd, yes, "remove this?"); err != nil {
-		return err
-	}
+}
+
+// abortBy lets the running engine do it, or does it here.
+func abortBy(cmd *cobra.Command, j *job, s *split.Status, o split.AbortOptions) error {
 	if s.Running != nil && s.Running.Doing == "run" {
 		o.By = actor()
-		_, err = j.Ask(ctx, split.AskAbort, o)
-	} else {
-		err = abortHere(cmd, j, o)
-	}
-	if err != nil {
+		_, err := j.Ask(cmd.Context(), split.AskAbort, o)
 		return err
 	}
-	fmt.Fprintf(out, "split %s: aborted; the source is as it was\n", name)
-	next(out, "strangler split plan "+j.Name())
-	return nil
+	return abortHere(cmd, j, o)
 }
 
 func abortHere(cmd *cobra.Command, j *job, o split.AbortOptions) error {

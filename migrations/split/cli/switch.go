@@ -95,10 +95,7 @@ func (t *tool) switchTo(cmd *cobra.Command, j *job, to ownership.Owner, f switch
 		return err
 	}
 	if isJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), struct {
-			split.SwitchReport
-			Next []string `json:"next_steps"`
-		}{report, afterwards(to, j.Name())})
+		return printJSON(cmd.OutOrStdout(), SwitchResult{report, afterwards(to, j.Name())})
 	}
 	if err == nil {
 		fmt.Fprintf(cmd.OutOrStdout(), "split %s: the %s owns the tables (epoch %d); clients were held for %s, writers for %s\n",

@@ -36,15 +36,31 @@ func (t *tool) verifyCommand() *cobra.Command {
 			} else {
 				err = verifyHere(cmd, j, repair)
 			}
-			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "split %s: both sides are equal\n", j.Plan.Split)
-				next(cmd.OutOrStdout(), "strangler split status "+j.Name())
-			}
-			return err
+			return printVerdict(cmd, j, err)
 		},
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "copy rows that differ again; stop a running engine first")
 	return cmd
+}
+
+// printVerdict prints what a comparison found; one that could not be made is only an error.
+func printVerdict(cmd *cobra.Command, j *job, err error) error {
+	r := VerifyResult{Schema: 1, Split: j.Plan.Split, Equal: err == nil, Findings: []transfer.Finding{}, Next: []string{"strangler split status " + j.Name()}}
+	var differ *transfer.DifferError
+	switch {
+	case errors.As(err, &differ):
+		r.Findings, r.Next = differ.Findings, []string{"strangler split verify " + j.Name() + " --repair"}
+	case err != nil:
+		return err
+	}
+	if isJSON(cmd) {
+		return errors.Join(err, printJSON(cmd.OutOrStdout(), r))
+	}
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "split %s: both sides are equal\n", j.Plan.Split)
+		next(cmd.OutOrStdout(), r.Next...)
+	}
+	return err
 }
 
 // verifyThere lets the running engine compare, and waits for it.
