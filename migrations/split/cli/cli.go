@@ -53,6 +53,7 @@ func Command(o Options) *cobra.Command {
 	cmd.AddCommand(t.initCommand(), t.planCommand(), t.runCommand(), t.statusCommand(), t.reportCommand(), t.verifyCommand(), t.abortCommand())
 	cmd.AddCommand(t.cutoverCommand(), t.rollbackCommand(), t.completeCommand())
 	cmd.AddCommand(t.pauseCommand(), t.resumeCommand(), t.throttleCommand())
+	t.completion(cmd)
 	return cmd
 }
 

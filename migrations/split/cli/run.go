@@ -31,7 +31,6 @@ func (t *tool) runCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&until, "until", "", "end when everything is copied, or verified")
 	cmd.Flags().BoolVar(&o.Resync, "resync", false, "copy everything anew, after changes may have been missed")
-	_ = cmd.RegisterFlagCompletionFunc("until", cobra.FixedCompletions([]string{"copied", "verified"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
