@@ -184,6 +184,44 @@ func TestClosedTablesRefuseEveryWayToWrite(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreCountedBySplit: two splits of one database whose tables have the same name
+// in two schemas count each its own, and the end of one leaves the other's count alone.
+func TestRefusalsAreCountedBySplit(t *testing.T) {
+	t.Parallel()
+	one := followed(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE SCHEMA app`, `CREATE TABLE app.t (id int PRIMARY KEY)`)
+	two := &side{DB: one.DB, dsn: one.dsn, move: dialect.Move{Split: "other", ID: "m2", Role: dialect.Target, Claim: 1}}
+	table := catalog(t, two, []string{"app.t"}).Table("app.t")
+	shape, _, _ := schema.Match(table, table, nil)
+	two.move.Shapes = []*schema.Shape{shape}
+	two.install(t, dialect.Tx.Follow)
+	app := connect(t, one.dsn)
+	for _, s := range []string{`INSERT INTO t VALUES (1)`, `INSERT INTO app.t VALUES (1)`, `TRUNCATE app.t`} {
+		if _, err := app.Exec(t.Context(), s); err == nil {
+			t.Errorf("%s is not refused", s)
+		}
+	}
+	counted := func(split string) int64 {
+		state, err := one.State(t.Context(), split)
+		must(t, err)
+		return state.Refused
+	}
+	if a, b := counted("test"), counted("other"); a != 1 || b != 2 {
+		t.Errorf("counted %d and %d, want 1 and 2", a, b)
+	}
+	must(t, two.Remove(t.Context(), two.move, dialect.RemoveOptions{Owner: true}))
+	do(t, app, `INSERT INTO app.t VALUES (1)`)
+	if a, b := counted("test"), counted("other"); a != 1 || b != 0 {
+		t.Errorf("after the end of one: %d and %d, want 1 and 0", a, b)
+	}
+	must(t, one.Remove(t.Context(), one.move, dialect.RemoveOptions{Owner: true}))
+	if left := ask(t, app, `SELECT coalesce(string_agg(relname, ' '), '') FROM pg_class WHERE relname LIKE '\_strangler%'`); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+	if left := ask(t, app, `SELECT coalesce(string_agg(proname, ' '), '') FROM pg_proc WHERE proname LIKE '\_strangler%'`); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
 func TestInsertFindsWhatStandsInTheWay(t *testing.T) {
 	t.Parallel()
 	_, target := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY, v text, n int, gone bool)`,

@@ -13,10 +13,6 @@ const (
 	truncateTrigger = prefix + "truncated"
 	sealTrigger     = prefix + "seal"
 	sealTruncate    = prefix + "seal_truncate"
-	refuseFunction  = prefix + "refuse"
-	refusedSequence = prefix + "refused"
-	// refusedAtSequence holds when the last write was refused, in milliseconds since 1970.
-	refusedAtSequence = prefix + "refused_at"
 )
 
 // identifierBytes is how long a name may be; the server cuts longer ones silently.

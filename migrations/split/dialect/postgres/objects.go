@@ -257,7 +257,7 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 	if st.Created, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return err
 	}
-	if err := readRefused(ctx, tx, st); err != nil {
+	if err := readRefused(ctx, tx, split, st); err != nil {
 		return err
 	}
 	if st.Others, err = otherSplits(ctx, tx, split); err != nil {

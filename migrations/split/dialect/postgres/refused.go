@@ -9,37 +9,29 @@ import (
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 )
 
-// readRefused reads what the seals of every schema have counted.
-func readRefused(ctx context.Context, tx pgx.Tx, st *dialect.State) error {
-	rows, err := tx.Query(ctx, `SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = $1 AND c.relkind = 'S'`, refusedSequence)
+// readRefused reads what the seals of a split's tables have counted.
+func readRefused(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) error {
+	rows, err := tx.Query(ctx, `SELECT tbl FROM _strangler_captured WHERE split = $1`, split)
 	if err != nil {
 		return err
 	}
-	schemas, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}
-	for _, s := range schemas {
-		n := name{Schema: s}
-		var count int64
-		if err := tx.QueryRow(ctx, `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM `+n.sibling(refusedSequence)).Scan(&count); err != nil {
-			return err
-		}
-		st.Refused += count
-		var there bool
-		if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, n.sibling(refusedAtSequence)).Scan(&there); err != nil {
-			return err
-		}
-		if !there || count == 0 {
-			continue
-		}
-		var at int64
-		if err := tx.QueryRow(ctx, `SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM `+n.sibling(refusedAtSequence)).Scan(&at); err != nil {
-			return err
-		}
-		if t := time.UnixMilli(at).UTC(); at > 0 && t.After(st.RefusedAt) {
-			st.RefusedAt = t
-		}
+	var counts, times []string
+	for _, table := range tables {
+		n := parseName(table)
+		counts, times = append(counts, refusedSequence(n)), append(times, refusedAtSequence(n))
+	}
+	var at int64
+	if err := tx.QueryRow(ctx, `
+		SELECT coalesce((SELECT sum(pg_sequence_last_value(to_regclass(s))) FROM unnest($1::text[]) s), 0)::bigint,
+			coalesce((SELECT max(pg_sequence_last_value(to_regclass(s))) FROM unnest($2::text[]) s), 0)`, counts, times).Scan(&st.Refused, &at); err != nil {
+		return err
+	}
+	if at > 0 {
+		st.RefusedAt = time.UnixMilli(at).UTC()
 	}
 	return nil
 }

@@ -89,6 +89,8 @@ func dropBesideSQL(n name) []string {
 	return []string{
 		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", captured{name: n}.function()),
 		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", passFunction(n)),
+		fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", refuseFunction(n)),
+		fmt.Sprintf("DROP SEQUENCE IF EXISTS %s, %s", refusedSequence(n), refusedAtSequence(n)),
 		fmt.Sprintf("DROP TABLE IF EXISTS %s", captured{name: n}.log()),
 		fmt.Sprintf("DROP TABLE IF EXISTS %s", dirtyTable(n)),
 	}
@@ -118,32 +120,6 @@ func forget(ctx context.Context, tx pgx.Tx, m dialect.Move, o dialect.RemoveOpti
 			continue
 		}
 		if _, err := tx.Exec(ctx, `DROP TABLE `+t); err != nil {
-			return err
-		}
-	}
-	return dropRefusals(ctx, tx)
-}
-
-// dropRefusals takes away what the seals of every schema shared.
-func dropRefusals(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `
-		SELECT n.nspname
-		FROM pg_namespace n
-		WHERE EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = $1)
-			OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname IN ($2, $3))`, refuseFunction, refusedSequence, refusedAtSequence)
-	if err != nil {
-		return err
-	}
-	schemas, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	for _, s := range schemas {
-		n := name{Schema: s}
-		if err := execAll(ctx, tx, []string{
-			fmt.Sprintf("DROP FUNCTION IF EXISTS %s()", n.sibling(refuseFunction)),
-			fmt.Sprintf("DROP SEQUENCE IF EXISTS %s, %s", n.sibling(refusedSequence), n.sibling(refusedAtSequence)),
-		}); err != nil {
 			return err
 		}
 	}

@@ -9,21 +9,25 @@ import (
 // Sealing closes a table for everybody but the engine. The trigger is made under a lock
 // that readers do not notice; it is a change of the catalog rather than of a row,
 // because a REPEATABLE READ transaction would go on reading the old row. What it
-// refuses is counted in a sequence, which no rollback takes back; another one holds when
-// it was refused last.
+// refuses is counted in a sequence of the table, which no rollback takes back; another one
+// holds when it was refused last, in milliseconds since 1970.
 
-// refuseSQL makes the function of all seals of a schema.
+func refuseFunction(n name) string    { return n.sibling(objectOf("refuse", n.Table)) }
+func refusedSequence(n name) string   { return n.sibling(objectOf("refused", n.Table)) }
+func refusedAtSequence(n name) string { return n.sibling(objectOf("lastrefused", n.Table)) }
+
+// refuseSQL makes what the seal of a table calls and counts in.
 func refuseSQL(n name) []string {
 	return []string{
-		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", n.sibling(refusedSequence)),
-		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", n.sibling(refusedAtSequence)),
-		fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO PUBLIC", n.sibling(refusedSequence)),
-		fmt.Sprintf("GRANT UPDATE ON SEQUENCE %s TO PUBLIC", n.sibling(refusedAtSequence)),
+		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", refusedSequence(n)),
+		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS %s", refusedAtSequence(n)),
+		fmt.Sprintf("GRANT USAGE ON SEQUENCE %s TO PUBLIC", refusedSequence(n)),
+		fmt.Sprintf("GRANT UPDATE ON SEQUENCE %s TO PUBLIC", refusedAtSequence(n)),
 		fmt.Sprintf(`CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $strangler$
 BEGIN
 	PERFORM pg_catalog.nextval(%s), pg_catalog.setval(%s, (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8);
 	RAISE EXCEPTION '%%', tg_argv[0] USING ERRCODE = 'object_not_in_prerequisite_state', HINT = tg_argv[1];
-END $strangler$`, n.sibling(refuseFunction), literal(n.sibling(refusedSequence)), literal(n.sibling(refusedAtSequence))),
+END $strangler$`, refuseFunction(n), literal(refusedSequence(n)), literal(refusedAtSequence(n))),
 	}
 }
 
@@ -33,7 +37,7 @@ END $strangler$`, n.sibling(refuseFunction), literal(n.sibling(refusedSequence))
 func sealSQL(n name, message, hint string) []string {
 	create := func(trigger, event, level string) string {
 		return fmt.Sprintf("CREATE OR REPLACE TRIGGER %s BEFORE %s ON %s FOR EACH %s WHEN (%s) EXECUTE FUNCTION %s(%s, %s)",
-			trigger, event, n.quoted(), level, notApplying, n.sibling(refuseFunction), literal(message), literal(hint))
+			trigger, event, n.quoted(), level, notApplying, refuseFunction(n), literal(message), literal(hint))
 	}
 	return []string{
 		create(sealTrigger, "UPDATE OR DELETE", "ROW"),
