@@ -129,7 +129,7 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.front = &front{
 		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, holds: p.splitting.holds, tokens: &p.tokens,
 	}
-	p.metrics.registry.MustRegister(newConditions(&p.current), newDiscoveryMetrics(p.learned, &p.current), hold.NewCollector(p.splitting.holds), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	p.metrics.registry.MustRegister(newConditions(&p.current), newDiscoveryMetrics(p.learned, &p.current), hold.NewCollector(p.splitting.holds), p.splitting, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_requests_in_flight", Help: "Requests being served, with open streams.",
 	}, func() float64 { return float64(p.front.open.Load()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "strangler_fallbacks_in_flight", Help: "Requests that the monolith answers in place of services now.",

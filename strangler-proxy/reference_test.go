@@ -24,6 +24,7 @@ func TestMetricsReference(t *testing.T) {
 		a := r.status().Routes[0].Automation
 		return a != nil && a.LeaseUntil != nil && a.Checks != nil
 	})
+	r.order("PUT", "/-/splits/reviews", `{"phase": "window"}`)
 	page, err := os.ReadFile("../docs/reference/admin.md")
 	if err != nil {
 		t.Fatal(err)

@@ -235,6 +235,8 @@ func (p *Proxy) ReportSplit(name string, r admin.SplitReport) error {
 	switch {
 	case !splitName.MatchString(name):
 		return program.Fail(program.Usage, "letters, digits, . _ -; at most 64", "%q is no name for a split", name)
+	case r.RefusedSource < 0 || r.RefusedTarget < 0:
+		return program.Fail(program.Usage, "count from 0", "less than no write cannot be refused")
 	case r.Phase == "" || len(r.Phase) > 64 || len(r.Note) > 500:
 		return program.Fail(program.Usage, "at most 64 and 500 bytes", "a report needs a phase, and perhaps a note")
 	}

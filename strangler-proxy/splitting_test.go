@@ -48,6 +48,7 @@ func TestOwnersAreToldAndRefused(t *testing.T) {
 		{"reviews", `{"phase":""}`, 422, "invalid"},
 		{"reviews", `{"phase":"` + strings.Repeat("x", 65) + `"}`, 422, "invalid"},
 		{"reviews", `{"phase":"x","more":1}`, 400, "bad_json"},
+		{"reviews", `{"phase":"x","refused_source":-1}`, 422, "invalid"},
 	} {
 		got := r.order("PUT", "/-/splits/"+c.path, c.body)
 		if got.StatusCode != c.status || !strings.Contains(got.text, fmt.Sprintf(`"code": %q`, c.code)) {

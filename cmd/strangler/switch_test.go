@@ -37,6 +37,7 @@ type town struct {
 	t       *testing.T
 	dir     string
 	proxy   string
+	admin   string
 	written sync.Map // body of each acknowledged write, by its id
 	count   atomic.Int64
 	failed  atomic.Int64
@@ -121,7 +122,7 @@ func newTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	public, admin := free(t), free(t)
-	w.proxy = "http://" + public
+	w.proxy, w.admin = "http://"+public, admin
 	w.write("strangler.yaml", fmt.Sprintf(`version: 1
 listen: %s
 admin: { listen: %s }

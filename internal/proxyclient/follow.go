@@ -81,6 +81,10 @@ type Report struct {
 	Rows    int64   `json:"rows"`
 	Of      int64   `json:"rows_total"`
 	Note    string  `json:"note,omitempty"`
+	// Writes that each side has refused because it follows, and when the last one was.
+	RefusedSource int64     `json:"refused_source,omitempty"`
+	RefusedTarget int64     `json:"refused_target,omitempty"`
+	RefusedAt     time.Time `json:"refused_at,omitzero"`
 }
 
 // Report lets the proxies show how far the split is.

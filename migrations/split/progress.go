@@ -17,7 +17,7 @@ func (r *runner) watch(ctx context.Context, now bool) {
 	r.shown = time.Now()
 	r.measure(ctx)
 	r.remember(ctx, false)
-	r.tell(r.live)
+	r.tell(ctx, r.live)
 	if r.o.Watch != nil {
 		r.o.Watch(r.live)
 	}

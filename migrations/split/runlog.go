@@ -84,6 +84,7 @@ const tellEvery = 2 * time.Second
 // must not keep it waiting.
 type teller struct {
 	told    time.Time
+	refused RefusedOnSides
 	reports chan proxyclient.Report
 	done    sync.WaitGroup
 }
@@ -123,9 +124,12 @@ func (r *runner) startTelling(ctx context.Context) (stop func()) {
 }
 
 // tell hands the teller how the move goes, unless it is busy.
-func (r *runner) tell(l Live) {
+func (r *runner) tell(ctx context.Context, l Live) {
 	if r.teller.reports == nil || time.Since(r.teller.told) < tellEvery {
 		return
+	}
+	if source, target, err := r.states(ctx); err == nil { // else it is said once more what was known
+		r.teller.refused = r.refused(source, target)
 	}
 	select {
 	case r.teller.reports <- r.progressReport(l):
@@ -135,9 +139,15 @@ func (r *runner) tell(l Live) {
 }
 
 func (r *runner) progressReport(l Live) proxyclient.Report {
+	source, target := r.teller.refused.Source, r.teller.refused.Target
+	last := source.Last
+	if target.Last.After(last) {
+		last = target.Last
+	}
 	return proxyclient.Report{
 		Phase: phaseOr(l), Percent: max(0, l.Percent), LagMS: float64(l.LagP99.Microseconds()) / 1000,
 		Pending: l.Pending, Rows: l.Rows, Of: l.Total, Note: short(l.Waiting),
+		RefusedSource: source.Writes, RefusedTarget: target.Writes, RefusedAt: last,
 	}
 }
 

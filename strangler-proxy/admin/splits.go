@@ -34,14 +34,18 @@ type Split struct {
 
 // A SplitReport is what the coordinator of a split says about it.
 type SplitReport struct {
-	Phase   string    `json:"phase"`
-	Percent float64   `json:"percent,omitempty"` // of the copy
-	LagMS   float64   `json:"lag_ms"`
-	Pending int64     `json:"pending_changes"` // not yet applied
-	Rows    int64     `json:"rows"`            // copied
-	Of      int64     `json:"rows_total"`
-	Note    string    `json:"note,omitempty"`
-	At      time.Time `json:"at"` // when it came; the proxy's clock
+	Phase   string  `json:"phase"`
+	Percent float64 `json:"percent,omitempty"` // of the copy
+	LagMS   float64 `json:"lag_ms"`
+	Pending int64   `json:"pending_changes"` // not yet applied
+	Rows    int64   `json:"rows"`            // copied
+	Of      int64   `json:"rows_total"`
+	Note    string  `json:"note,omitempty"`
+	// Writes that each side has refused because it follows, at least, and the last one.
+	RefusedSource int64     `json:"refused_source"`
+	RefusedTarget int64     `json:"refused_target"`
+	RefusedAt     time.Time `json:"refused_at,omitzero"`
+	At            time.Time `json:"at"` // when it came; the proxy's clock
 }
 
 // Following is an order to follow an owner.

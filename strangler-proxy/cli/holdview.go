@@ -42,6 +42,9 @@ func printSplits(out io.Writer, all []admin.Split) {
 			if r.Of > 0 && r.Rows < r.Of {
 				fmt.Fprintf(out, ", %d of about %d rows (%.1f %%)", r.Rows, r.Of, r.Percent)
 			}
+			if n := r.RefusedSource + r.RefusedTarget; n > 0 {
+				fmt.Fprintf(out, ", %s refused by the side that follows, the last at %s", counted(uint64(max(0, n)), "write"), r.RefusedAt.Local().Format(time.DateTime))
+			}
 			fmt.Fprintf(out, ", as of %s", r.At.Format(time.TimeOnly))
 		}
 		fmt.Fprintln(out)
