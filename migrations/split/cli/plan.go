@@ -20,27 +20,30 @@ func (t *tool) planCommand() *cobra.Command {
 			"foreign keys that the split cuts, what goes on reading the tables, and what it costs. Nothing is\n" +
 			"changed. Exit code 4 when a run would refuse the plan.",
 		Example: "  strangler split plan reviews\n  strangler split plan migrations/plans/reviews.yaml -o json",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			j, err := t.open(cmd, args, look)
-			if err != nil {
-				return err
-			}
-			defer j.close()
-			s, err := j.Survey(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if isJSON(cmd) {
-				err = printJSON(cmd.OutOrStdout(), s)
-			} else {
-				err = printSurvey(cmd.OutOrStdout(), s)
-			}
-			if err == nil && len(s.Refuse) > 0 {
-				err = program.Fail(program.Refused, "mend what is named and ask again", "split %s would be refused for %s", s.Split, count(len(s.Refuse), "reason"))
-			}
-			return err
-		},
+		RunE:    func(cmd *cobra.Command, args []string) error { return t.survey(cmd, args) },
 	}
+}
+
+// survey prints what a run would do.
+func (t *tool) survey(cmd *cobra.Command, args []string) error {
+	j, err := t.open(cmd, args, look)
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	s, err := j.Survey(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if isJSON(cmd) {
+		err = printJSON(cmd.OutOrStdout(), s)
+	} else {
+		err = printSurvey(cmd.OutOrStdout(), s)
+	}
+	if err == nil && len(s.Refuse) > 0 {
+		err = program.Fail(program.Refused, "mend what is named and ask again", "split %s would be refused for %s", s.Split, count(len(s.Refuse), "reason"))
+	}
+	return err
 }
 
 func count(n int, thing string) string {

@@ -26,7 +26,7 @@ import (
 
 // printed are the types of docs/reference/split-json.md by the headings there.
 var printed = map[string]any{
-	"split plan":                         split.Survey{},
+	"split plan, split run --dry-run":    split.Survey{},
 	"split init":                         cli.InitResult{},
 	"split init without --table":         split.Outline{},
 	"split abort, split abort --dry-run": cli.AbortResult{},
@@ -172,7 +172,8 @@ func TestJSONIsAsTheReferenceSays(t *testing.T) {
 	}
 	look("split init without --table", "init", "x", "--source", filepath.Join(s.dir, "source.db"))
 	look("split init", "init", filepath.Join(s.dir, "made.yaml"), "--source", filepath.Join(s.dir, "source.db"), "--table", "notes")
-	look("split plan", "plan", s.plan)
+	look("split plan, split run --dry-run", "plan", s.plan)
+	look("split plan, split run --dry-run", "run", s.plan, "--dry-run")
 	look("split run", "run", s.plan, "--until", "verified")
 	look("split status", "status", s.plan)
 	look("split abort, split abort --dry-run", "abort", s.plan, "--dry-run")

@@ -13,6 +13,7 @@ import (
 
 func (t *tool) runCommand() *cobra.Command {
 	var until string
+	var dry bool
 	var o split.RunOptions
 	cmd := &cobra.Command{
 		Use:   "run PLAN",
@@ -26,10 +27,14 @@ func (t *tool) runCommand() *cobra.Command {
 			if o.Until != split.Stopped && o.Until != split.ByCopied && o.Until != split.ByVerified {
 				return program.Fail(program.Usage, "use copied or verified", "unknown end of a run %q", until)
 			}
+			if dry {
+				return t.survey(cmd, args)
+			}
 			return t.run(cmd, args, o)
 		},
 	}
 	cmd.Flags().StringVar(&until, "until", "", "end when everything is copied, or verified")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be done and what stands against it, as strangler split plan does, and change nothing")
 	cmd.Flags().BoolVar(&o.Resync, "resync", false, "copy everything anew, after changes may have been missed")
 	return cmd
 }
