@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -108,4 +109,30 @@ func (s *stage) takeOver(command string, env ...string) (process int, words stri
 	}
 	s.t.Fatalf("nobody can take over: %s", words)
 	return 0, ""
+}
+
+// TestStoppedInTheFence: a coordinator that is stopped while it keeps writers out is ended
+// by its fuse before an application loses patience, the source owns, and a new one goes on.
+func TestStoppedInTheFence(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no fuse on this system")
+	}
+	s := newStage(t, 13)
+	s.must("run")
+	var words strings.Builder
+	old := s.start(&words, "cutover", "SPLIT_STOP=after verify")
+	if !stopped(t, old) {
+		t.Fatal("it does not stop: " + words.String())
+	}
+	began := time.Now()
+	if _, err := s.app.open("source").ExecContext(t.Context(), `PRAGMA busy_timeout = 20000; UPDATE t SET v = v`); err != nil {
+		t.Error(err)
+	}
+	t.Logf("a write waited for %s", time.Since(began).Round(10*time.Millisecond))
+	if err := old.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("the coordinator ended with %v", err)
+	}
+	s.must("cutover")
+	s.app.check("target")
 }

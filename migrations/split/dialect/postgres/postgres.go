@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stranglerfig/toolkit/internal/fuse"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 )
 
@@ -31,6 +32,7 @@ type DB struct {
 	version int    // e.g. 150004
 	alone   bool   // may shorten deadlock_timeout, see Fence
 
+	fuse    fuse.Fuse // while the tables are fenced
 	mu      sync.Mutex
 	layouts map[string]*layout
 	shrunk  map[uint32]string // retired tables, by OID: where Shrink goes on
@@ -101,6 +103,7 @@ func (d *DB) Info() dialect.Info { return d.info }
 // Close closes every session.
 func (d *DB) Close() error {
 	d.pool.Close()
+	d.fuse.Close()
 	return nil
 }
 

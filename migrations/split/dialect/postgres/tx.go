@@ -21,12 +21,17 @@ type writer struct {
 	conn *pgxpool.Conn
 	m    dialect.Move
 	ctx  context.Context //nolint:containedctx // Commit and Rollback have none of their own
+	end  func()          // of the fuse; nil: nobody waits
 	done bool
 }
 
 // writerPatience is how long a write waits for a lock: on the side that follows, an
 // ALTER TABLE of somebody; in the log, nothing.
 const writerPatience = 2 * time.Second
+
+// fenceIdle is how long the server keeps a fence whose coordinator says nothing, e.g.
+// because the network between them is gone: a little longer than a plan may allow.
+const fenceIdle = 65 * time.Second
 
 // Begin begins to write as the engine.
 func (d *DB) Begin(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
@@ -82,6 +87,7 @@ func (d *DB) Fence(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.end = d.fuse.Hold()
 	if err := w.fence(); err != nil {
 		w.Rollback() //nolint:errcheck // never fails
 		return nil, fmt.Errorf("fence: %w", explain(err))
@@ -97,7 +103,7 @@ func (w *writer) fence() error {
 	if patience < time.Millisecond {
 		return fmt.Errorf("no time left to wait for writers: %w", dialect.ErrBusy)
 	}
-	statements := fmt.Sprintf("SET LOCAL lock_timeout = %d;", patience.Milliseconds())
+	statements := fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d;", patience.Milliseconds(), fenceIdle.Milliseconds())
 	if w.d.alone {
 		// An ordinary vacuum steps aside when somebody who waits for it looks for
 		// deadlocks, which is a second later unless this is shorter.
@@ -116,18 +122,24 @@ func (w *writer) Commit() error {
 	if w.done {
 		return pgx.ErrTxClosed
 	}
-	w.done = true
-	defer w.conn.Release()
+	defer w.leave()
 	return explain(w.tx.Commit(w.ctx))
 }
 
 func (w *writer) Rollback() error {
 	if !w.done {
-		w.done = true
+		defer w.leave()
 		rollback(w.ctx, w.tx)
-		w.conn.Release()
 	}
 	return nil
+}
+
+func (w *writer) leave() {
+	w.done = true
+	w.conn.Release()
+	if w.end != nil {
+		w.end()
+	}
 }
 
 // run is a statement with text parameters.

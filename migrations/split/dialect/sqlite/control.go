@@ -311,6 +311,7 @@ func forget(ctx context.Context, tx *sqlx.Tx, m dialect.Move, o dialect.RemoveOp
 // write runs f in a write transaction that is not the engine's on rows: it checks no
 // claim and mutes nothing.
 func (d *Database) write(ctx context.Context, what string, f func(tx *sqlx.Tx) error) error {
+	defer d.fuse.Hold()()
 	tx, err := d.guest.Writer.BeginTxx(ctx, nil)
 	if err != nil {
 		return d.explain(err, what)

@@ -58,6 +58,7 @@ func (x *direct) with(ctx context.Context, f func(conn *sqlx.Conn) error) error 
 // CopyChunk copies rows and records the progress in one transaction.
 func (x *direct) CopyChunk(ctx context.Context, m dialect.Move, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
 	err := x.with(ctx, func(conn *sqlx.Conn) error {
+		defer x.db.fuse.Hold()()
 		tx, err := conn.BeginTxx(ctx, nil)
 		if err != nil {
 			return x.db.explain(err, "begin a chunk")

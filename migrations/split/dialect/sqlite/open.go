@@ -23,6 +23,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/stranglerfig/toolkit/internal/fuse"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/internal/sqlite"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
@@ -44,6 +45,7 @@ type Database struct {
 	standIn string // the folder of an empty database that stands in for one that is not there
 
 	mu      sync.Mutex
+	fuse    fuse.Fuse        // while applications may have to wait for this process
 	checked map[string]int64 // schema_version at which a split's capture was found whole
 }
 
@@ -130,6 +132,7 @@ func (d *Database) Info() dialect.Info {
 // Close closes all connections.
 func (d *Database) Close() error {
 	err := d.guest.Close()
+	d.fuse.Close()
 	if d.standIn != "" {
 		err = errors.Join(err, os.RemoveAll(d.standIn))
 	}

@@ -21,6 +21,7 @@ import (
 type Snapshot struct {
 	db   *Database
 	tx   *sqlx.Tx
+	end  func() // of the fuse
 	move dialect.Move
 }
 
@@ -31,14 +32,27 @@ func (d *Database) Snapshot(ctx context.Context, m dialect.Move) (dialect.Snapsh
 		return nil, d.explain(err, "begin to read")
 	}
 	var n int
-	if err := tx.GetContext(ctx, &n, `SELECT count(*) FROM (SELECT 1 FROM sqlite_master LIMIT 1)`); err != nil {
+	var mode string
+	end := func() {}
+	err = tx.GetContext(ctx, &mode, `PRAGMA journal_mode`)
+	if err == nil && mode != "wal" { // then who reads keeps others from writing
+		end = d.fuse.Hold()
+	}
+	if err == nil {
+		err = tx.GetContext(ctx, &n, `SELECT count(*) FROM (SELECT 1 FROM sqlite_master LIMIT 1)`)
+	}
+	if err != nil {
+		defer end()
 		return nil, errors.Join(d.explain(err, "begin to read"), tx.Rollback())
 	}
-	return &Snapshot{db: d, tx: tx, move: m}, nil
+	return &Snapshot{db: d, tx: tx, end: end, move: m}, nil
 }
 
 // Close ends the snapshot.
-func (s *Snapshot) Close() error { return s.tx.Rollback() }
+func (s *Snapshot) Close() error {
+	defer s.end()
+	return s.tx.Rollback()
+}
 
 // Captured compares what is installed with what should be. It looks closely only when
 // the schema of the file has changed since it last found everything in order.

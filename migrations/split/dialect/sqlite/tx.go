@@ -19,6 +19,7 @@ import (
 type Tx struct {
 	db   *Database
 	tx   *sqlx.Tx
+	end  func() // of the fuse
 	move dialect.Move
 	ctx  context.Context //nolint:containedctx // of Begin: Commit has none of its own
 }
@@ -30,8 +31,10 @@ func (d *Database) Begin(ctx context.Context, m dialect.Move) (dialect.Tx, error
 }
 
 func (d *Database) begin(ctx context.Context, m dialect.Move) (*Tx, error) {
+	end := d.fuse.Hold()
 	tx, err := d.guest.Writer.BeginTxx(ctx, nil)
 	if err != nil {
+		end()
 		return nil, d.explain(err, "begin to write")
 	}
 	r, err := tx.ExecContext(ctx, `UPDATE `+ctlTable+` SET applying = 1 WHERE split = ? AND move = ? AND claim = ?`, m.Split, m.ID, m.Claim)
@@ -43,9 +46,10 @@ func (d *Database) begin(ctx context.Context, m dialect.Move) (*Tx, error) {
 		err = d.whyNot(ctx, tx, m)
 	}
 	if err != nil {
+		defer end()
 		return nil, errors.Join(d.explain(err, "begin to write"), tx.Rollback())
 	}
-	return &Tx{db: d, tx: tx, move: m, ctx: ctx}, nil
+	return &Tx{db: d, tx: tx, end: end, move: m, ctx: ctx}, nil
 }
 
 // whyNot says why the move may not write.
@@ -72,12 +76,17 @@ func (t *Tx) Commit() error {
 	if _, err := t.tx.ExecContext(t.ctx, `UPDATE `+ctlTable+` SET applying = 0 WHERE split = ?`, t.move.Split); err != nil {
 		return t.db.explain(err, "commit")
 	}
-	return t.db.explain(t.tx.Commit(), "commit")
+	err := t.tx.Commit()
+	if err == nil {
+		t.end()
+	}
+	return t.db.explain(err, "commit")
 }
 
 // Rollback ends the transaction; after Commit it does nothing.
 func (t *Tx) Rollback() error {
 	err := t.tx.Rollback()
+	t.end()
 	t.db.forgetCheck(t.move.Split) // what was seen inside may have been undone
 	if errors.Is(err, sql.ErrTxDone) {
 		return nil
