@@ -24,7 +24,7 @@ type Live struct {
 	Rate      int64         `json:"rows_a_second"`        // copied or compared, over the last ten seconds
 	ETA       time.Duration `json:"eta,omitempty"`        // until everything is copied; 0: not known
 	Applied   int64         `json:"applied"`              // entries of the log since the run began
-	Pending   int64         `json:"pending"`              // entries that were not applied when it was last looked
+	Pending   int64         `json:"pending"`              // entries that were not applied when it was last looked, at most 100,000
 	LagP50    time.Duration `json:"lag_p50"`              // see transfer.Lag; of the last minute
 	LagP99    time.Duration `json:"lag_p99"`              //
 	LagMost   time.Duration `json:"lag_most"`             //

@@ -94,10 +94,11 @@ func (l flow) Drain(ctx context.Context, f ownership.Fence) error {
 	if _, err := l.way.ApplyFenced(ctx, tx); err != nil {
 		return claimed(err)
 	}
-	if left, err := tx.Pending(ctx); err != nil || left > 0 {
-		return errors.Join(err, fmt.Errorf("%w: %d entries are left", ownership.ErrPending, left))
+	left, err := tx.Pending(ctx)
+	if err == nil && left > 0 {
+		err = fmt.Errorf("%w: %d entries are left", ownership.ErrPending, left)
 	}
-	return nil
+	return claimed(err)
 }
 
 // Verify compares the rows that have changed since they were compared.

@@ -1,6 +1,7 @@
 package split
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,6 +87,7 @@ func outlineOf(t *schema.Table, all *schema.Catalog) TableOutline {
 // SkeletonOptions say what a plan is to be about.
 type SkeletonOptions struct {
 	Split  string
+	Called string // as commands name the plan: a path, or the split where it lies among the plans
 	Source plan.Database
 	Target plan.Database
 	Tables []string
@@ -134,7 +136,7 @@ func skeleton(o SkeletonOptions, outline *Outline, c *schema.Catalog) []byte {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# The plan of split %s. What it would do, and what stands against it, says", o.Split)
-	line("#   strangler split plan %s", o.Split)
+	line("#   strangler split plan %s", cmp.Or(o.Called, o.Split))
 	line("# docs/reference/split-plan.md explains every setting. ${NAME} stands for a variable of")
 	line("# the environment, ${NAME:-default} has a default.")
 	line("version: 1")

@@ -12,6 +12,9 @@ import (
 	"github.com/stranglerfig/toolkit/migrations/split/state"
 )
 
+// mostCounted bounds counting the entries of a log: who looks needs to know no more.
+const mostCounted = 100_000
+
 // A Status is where a split is: what the two databases say, and what a running engine
 // adds to it.
 type Status struct {
@@ -24,7 +27,7 @@ type Status struct {
 	Source  dialect.Info    `json:"source"`
 	Target  dialect.Info    `json:"target"`
 	Tables  []TableStatus   `json:"tables"`
-	Pending int64           `json:"pending"` // entries of the log that were not applied
+	Pending int64           `json:"pending"` // entries of the log that were not applied, at most 100,000
 	Dirty   int64           `json:"dirty"`   // rows that have changed since they were compared
 	Lost    string          `json:"lost,omitempty"`
 	Refused Refused         `json:"refused_writes,omitzero"`
@@ -129,11 +132,9 @@ func (e *Engine) measure(ctx context.Context, w *Work, s *Status) error {
 	} else if err != nil {
 		return err
 	}
-	u, err := leads.Usage(ctx)
-	if err != nil {
+	if s.Pending, err = snap.LogCount(ctx, mostCounted); err != nil {
 		return err
 	}
-	s.Pending = u.LogCount
 	other, err := follows.Snapshot(ctx, follows.Move)
 	if err != nil {
 		return err

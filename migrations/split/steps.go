@@ -147,13 +147,16 @@ func (r *runner) room(ctx context.Context) error {
 	if err := r.mine(ctx); err != nil {
 		return err
 	}
+	if r.way != nil {
+		var err error
+		if r.live.Pending, err = r.way.Backlog(ctx, mostCounted); err != nil {
+			return err
+		}
+	}
 	for _, side := range []transfer.Side{r.From, r.To} {
 		u, err := side.Usage(ctx)
 		if err != nil {
 			return err
-		}
-		if r.way != nil && side.Move.Role == r.way.From.Move.Role {
-			r.live.Pending = u.LogCount
 		}
 		if u.Free < 0 || u.Free >= r.Plan.Limits.Disk { // 0: nothing is kept free
 			continue

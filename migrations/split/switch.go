@@ -114,7 +114,10 @@ func (w *Work) switchTo(ctx context.Context, to ownership.Owner, o SwitchOptions
 		if err := settleLoose(ctx, way); err != nil {
 			return err
 		}
-		return w.gates(ctx, to, p, o)
+		if err := w.gates(ctx, to, p, o); err != nil {
+			return err
+		}
+		return approach(ctx, way)
 	}, opts)
 	if err != nil {
 		return err
@@ -200,7 +203,11 @@ func (w *Work) explainSwitch(ctx context.Context, err error) error {
 	case errors.Is(err, ownership.ErrOwns):
 		return err
 	}
-	return program.Fail(program.Unreachable, "give the command again: it goes on from what the databases say", "%w", err)
+	again := "give the command again: it goes on from what the databases say"
+	if errors.Is(err, ownership.ErrTooLong) {
+		again += fmt.Sprintf("; at a calmer moment, or with more time in the plan: limits.fence is %s, limits.hold is %s", w.Plan.Limits.Fence, w.Plan.Limits.Hold)
+	}
+	return program.Fail(program.Unreachable, again, "%w", err)
 }
 
 // allInOne is how many entries of a log one transaction of a fence may apply. The gates
@@ -237,6 +244,22 @@ func (w *Work) catchUp(ctx context.Context) (*transfer.Way, error) {
 	o := w.opts.Transfer
 	o.BatchKeys = allInOne
 	return transfer.New(ctx, way.From, way.To, o)
+}
+
+// approach brings over what was written while the gates were looked at, so that the fence
+// has only the last moment to do. Who writes faster than that is told by the fence.
+func approach(ctx context.Context, way *transfer.Way) error {
+	const few, rounds = 20, 20 // entries that take no time
+	for range rounds {
+		a, err := way.Apply(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := way.VerifyDirty(ctx, 1000); err != nil || a.Entries <= few {
+			return err
+		}
+	}
+	return nil
 }
 
 // settleLoose leaves as little as possible of rows that are gone to the moment of the
@@ -310,12 +333,12 @@ func (w *Work) objections(ctx context.Context, to ownership.Owner, p *proxyclien
 		list = append(list, w.unverified(target)...)
 	}
 	if rehearse {
+		add(w.backlog(ctx, giver, taker)) // before what takes its time: meanwhile more is written
 		if err := taker.Rehearse(ctx, taker.Move); err != nil {
 			add(fmt.Errorf("the %s cannot lead: %w", to, err))
 		}
 	}
 	add(w.orphans(ctx, taker))
-	add(w.backlog(ctx, giver, taker))
 	add(w.space(ctx, giver, taker))
 	if _, err := p.Check(ctx, string(to)); err != nil {
 		add(err)
@@ -351,7 +374,13 @@ func (w *Work) orphans(ctx context.Context, taker transfer.Side) error {
 
 // backlog makes sure that the fence will find little to do.
 func (w *Work) backlog(ctx context.Context, giver, taker transfer.Side) error {
-	u, err := giver.Usage(ctx)
+	most := w.Plan.Limits.Dirty
+	given, err := giver.Snapshot(ctx, giver.Move)
+	if err != nil {
+		return err
+	}
+	defer given.Close() //nolint:errcheck // it only read
+	changes, err := given.LogCount(ctx, max(most+1, mostCounted))
 	if err != nil {
 		return err
 	}
@@ -364,8 +393,8 @@ func (w *Work) backlog(ctx context.Context, giver, taker transfer.Side) error {
 	if err != nil {
 		return err
 	}
-	if most := w.Plan.Limits.Dirty; u.LogCount > most || dirty > most {
-		return fmt.Errorf("%d changes are not applied and %d rows not compared, limits.dirty is %d: let it catch up, or give it a calmer moment", u.LogCount, dirty, most)
+	if changes > most || dirty > most {
+		return fmt.Errorf("%d changes are not applied and %d rows not compared, limits.dirty is %d: let it catch up, or give it a calmer moment", changes, dirty, most)
 	}
 	return nil
 }

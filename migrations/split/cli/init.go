@@ -54,7 +54,7 @@ func (t *tool) init(cmd *cobra.Command, args []string, f initial) error {
 	if !plan.IsName(name) {
 		return program.Fail(program.Usage, "begin with a small letter; up to 31 of a-z, 0-9, - and _", "a split cannot be called %q", name)
 	}
-	o := split.SkeletonOptions{Split: name, Source: database(f.source), Tables: f.tables}
+	o := split.SkeletonOptions{Split: name, Called: t.called(args), Source: database(f.source), Tables: f.tables}
 	if len(f.tables) == 0 {
 		return t.outline(cmd, t.called(args), f, o.Source)
 	}

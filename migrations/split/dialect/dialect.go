@@ -203,6 +203,9 @@ type Snapshot interface {
 	Lookup(ctx context.Context, s *schema.Shape, keys []value.Key, yield func(value.Row) error) error
 	// Dirty reads up to limit keys that Tx.MarkDirty has marked.
 	Dirty(ctx context.Context, s *schema.Shape, limit int) ([]value.Key, error)
+	// LogCount counts the entries of the log that were not applied, up to most: counting
+	// more would take longer than it is worth.
+	LogCount(ctx context.Context, most int64) (int64, error)
 	// DirtyCount counts them, of all tables.
 	DirtyCount(ctx context.Context) (int64, error)
 	// Count counts rows. It may take long: it is meant for the fence and for reports.
@@ -328,10 +331,9 @@ type Directly interface {
 
 // Usage is how much room there is.
 type Usage struct {
-	Bytes    int64 // of the database
-	Log      int64 // of the write-ahead log
-	Free     int64 // on the disk; -1: unknown
-	LogCount int64 // entries in change logs
+	Bytes int64 // of the database
+	Log   int64 // of the write-ahead log
+	Free  int64 // on the disk; -1: unknown
 }
 
 // Errors that the engine tells apart.

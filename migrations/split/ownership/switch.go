@@ -127,7 +127,7 @@ func (s *Switch) do(ctx context.Context, step Step) error {
 	err := step.Run(ctx, s)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", step.Name, err)
-		if errors.Is(context.Cause(ctx), errTooLong) {
+		if errors.Is(context.Cause(ctx), ErrTooLong) {
 			err = fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 		}
 	}
@@ -143,21 +143,21 @@ func (s *Switch) do(ctx context.Context, step Step) error {
 	return err
 }
 
-// errTooLong marks a bound that was reached.
-var errTooLong = errors.New("gave up, to keep others from waiting longer")
+// ErrTooLong marks a bound that was reached.
+var ErrTooLong = errors.New("gave up, to keep others from waiting longer")
 
 // bounded gives a step the time that its bound leaves. Past the seal the end of ctx does
 // not count either: a person who interrupts then would leave everybody waiting.
 func (s *Switch) bounded(ctx context.Context, step Step) (context.Context, context.CancelFunc) {
 	switch step.Bound {
 	case WhileHeld:
-		return context.WithDeadlineCause(ctx, s.held.Add(s.Hold), fmt.Errorf("clients were held for %s: %w", s.Hold, errTooLong))
+		return context.WithDeadlineCause(ctx, s.held.Add(s.Hold), fmt.Errorf("clients were held for %s: %w", s.Hold, ErrTooLong))
 	case WhileFenced:
 		end := s.began.Add(s.Fence)
 		if held := s.held.Add(s.Hold); held.Before(end) {
 			end = held
 		}
-		return context.WithDeadlineCause(ctx, end, fmt.Errorf("the tables were fenced for %s: %w", s.Fence, errTooLong))
+		return context.WithDeadlineCause(ctx, end, fmt.Errorf("the tables were fenced for %s: %w", s.Fence, ErrTooLong))
 	case Committed:
 		return context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(s.Settle, 30*time.Second))
 	}
@@ -181,7 +181,7 @@ func (s *Switch) unlock() error {
 
 // again reports whether an attempt that failed with err is worth another.
 func again(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && (errors.Is(err, errTooLong) || errors.Is(err, ErrPending))
+	return ctx.Err() == nil && (errors.Is(err, ErrTooLong) || errors.Is(err, ErrPending))
 }
 
 func (s *Switch) record() Record { return Record{Owner: s.To, Epoch: s.Epoch} }

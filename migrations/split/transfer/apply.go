@@ -49,6 +49,16 @@ func (w *Way) Apply(ctx context.Context) (Applied, error) {
 	return Applied{Entries: len(log.Entries), Keys: keys, More: log.More}, w.prune(ctx, log)
 }
 
+// Backlog counts the entries of the log that Apply has left, up to most.
+func (w *Way) Backlog(ctx context.Context, most int64) (int64, error) {
+	snap, err := w.read(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer snap.Close() //nolint:errcheck // it only read
+	return snap.LogCount(ctx, most)
+}
+
 // ApplyFenced is Apply while fence keeps everybody from writing the side that leads: the
 // entries are pruned in its transaction.
 func (w *Way) ApplyFenced(ctx context.Context, fence dialect.Tx) (Applied, error) {

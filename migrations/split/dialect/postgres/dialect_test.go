@@ -143,6 +143,11 @@ func TestPruneDeletesWhatWasReadAndNothingElse(t *testing.T) {
 	do(t, app, `INSERT INTO t SELECT generate_series(1, 5)`)
 	var log dialect.Log
 	source.read(t, func(snap dialect.Snapshot) (err error) {
+		for most, want := range map[int64]int64{100: 5, 5: 5, 4: 4, 0: 0} {
+			if n, err := snap.LogCount(t.Context(), most); err != nil || n != want {
+				t.Errorf("%d entries when counting up to %d, want %d: %v", n, most, want, err)
+			}
+		}
 		log, err = snap.Log(t.Context(), 3)
 		return err
 	})

@@ -159,6 +159,11 @@ func (s *snapshot) Dirty(ctx context.Context, shape *schema.Shape, limit int) ([
 	})
 }
 
+func (s *snapshot) LogCount(ctx context.Context, most int64) (int64, error) {
+	n, err := s.sum(ctx, func(l *layout) string { return fmt.Sprintf("(SELECT FROM %s LIMIT %d) AS l", l.captured().log(), most) }, s.m)
+	return min(n, most), err
+}
+
 func (s *snapshot) DirtyCount(ctx context.Context) (int64, error) {
 	return s.sum(ctx, func(l *layout) string { return dirtyTable(l.name) }, s.m)
 }

@@ -81,6 +81,13 @@ func (s *Snapshot) Dirty(ctx context.Context, shape *schema.Shape, limit int) ([
 	return keys, s.db.explain(err, "read the keys to compare")
 }
 
+// LogCount counts the entries of the log, up to most.
+func (s *Snapshot) LogCount(ctx context.Context, most int64) (int64, error) {
+	var n int64
+	err := s.tx.GetContext(ctx, &n, `SELECT count(*) FROM (SELECT 1 FROM `+quote(logTable(s.move.Split))+` WHERE tbl IS NOT NULL LIMIT ?)`, most)
+	return n, s.db.explain(err, "count the log")
+}
+
 // DirtyCount counts them.
 func (s *Snapshot) DirtyCount(ctx context.Context) (int64, error) {
 	var n int64
