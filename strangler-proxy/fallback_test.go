@@ -192,6 +192,47 @@ func TestStatusesOfTheService(t *testing.T) {
 	}
 }
 
+// What may be done twice falls back as what only reads does, unless the service owns the
+// data.
+func TestMethodsThatMayBeDoneTwice(t *testing.T) {
+	t.Parallel()
+	m, s := newEcho(t, "monolith"), newEcho(t, "s")
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.hits.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s", r.Method, body)
+	}))
+	t.Cleanup(plain.Close)
+	broken := newRaw(t, func(net.Conn, *bufio.Reader, string) {}) // it closes at once
+	r := start(t, fmt.Sprintf(`monolith: %s
+defaults: { fallback: { twice: [PUT, DELETE] }, shadow: { percent: 0 } }
+services:
+  s: { url: %s, breaker: off }
+  b: { url: %s, breaker: off }
+routes:
+  r: { match: /s/**, to: s, stage: live }
+  none: { match: /none/**, to: s, stage: live, fallback: { twice: [] } }
+  broken: { match: /broken/**, to: b, stage: live }
+  own: { match: /own/**, to: s }
+groups:
+  owned: { routes: [own], split: reviews, stage: live }
+`, plain.URL, s.URL, broken.url()))
+	for _, method := range []string{"PUT", "DELETE"} {
+		got := r.do(method, "/s/x?status=503", strings.NewReader("body"))
+		served(t, got, 200, "monolith", "status_503")
+		if got.text != method+" body" {
+			t.Errorf("the monolith was asked for %q", got.text)
+		}
+		served(t, r.do(method, "/broken/x", strings.NewReader("body")), 200, "monolith", "reset")
+		served(t, r.do(method, "/none/x?status=503", nil), 503, "s", "")
+		served(t, r.do(method, "/own/x?status=503", nil), 503, "s", "")
+	}
+	for _, method := range []string{"POST", "PATCH"} {
+		served(t, r.do(method, "/s/x?status=503", nil), 503, "s", "")
+		served(t, r.do(method, "/broken/x", nil), 502, "proxy", "")
+	}
+}
+
 func TestServiceThatAnswersGarbage(t *testing.T) {
 	t.Parallel()
 	m := newEcho(t, "monolith")

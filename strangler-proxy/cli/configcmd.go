@@ -172,7 +172,7 @@ func effective(cfg *config.Config) map[string]any {
 		"monolith":  map[string]any{"url": cfg.Monolith.URLs[0].String(), "timeout": cfg.Monolith.Timeout.String()},
 		"discovery": discoveryValue(cfg), "log": logValue(cfg), "tracing": tracingValue(cfg), "services": services,
 		"groups": groupsValue(cfg), "routes": routes, "force": forceValue(cfg), "tests": testTexts(cfg),
-		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "max": cfg.Fallback.Max.String()}, "retry": retryValue(&cfg.Retry), "deadline": cfg.Waits.Deadline.String(), "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
+		"defaults": map[string]any{"fallback": map[string]any{"on": cfg.Fallback.Words(), "twice": cfg.Fallback.Methods(), "max": cfg.Fallback.Max.String()}, "retry": retryValue(&cfg.Retry), "deadline": cfg.Waits.Deadline.String(), "shadow": shadowValue(cfg.Shadow), "sticky": stickyTexts(cfg.Sticky)},
 	}, cfg)
 }
 
@@ -205,7 +205,7 @@ func effectiveYAML(cfg *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nlisten: %s\n%s%s", cfg.Listen, frontYAML(cfg), steeringYAML(cfg))
 	fmt.Fprintf(&b, "monolith: { url: %s, timeout: %s }\n", cfg.Monolith.URLs[0], cfg.Monolith.Timeout)
-	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], max: %s }\n  retry: %s\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), cfg.Fallback.Max, cfg.Retry.Text(), config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
+	fmt.Fprintf(&b, "defaults:\n  fallback: { on: [%s], twice: [%s], max: %s }\n  retry: %s\n  shadow: %s\n  sticky: %s\n", strings.Join(cfg.Fallback.Words(), ", "), strings.Join(cfg.Fallback.Methods(), ", "), cfg.Fallback.Max, cfg.Retry.Text(), config.ShadowText(cfg.Shadow), config.StickyText(cfg.Sticky))
 	if d := cfg.Waits.Deadline; d > 0 {
 		fmt.Fprintf(&b, "  deadline: %s\n", d)
 	}

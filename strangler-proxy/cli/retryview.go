@@ -6,12 +6,16 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 )
 
-// causesText is how a fallback is spelled in the file.
-func causesText(c *config.Causes) string {
-	if c.None() {
+// fallbackText is how a fallback is spelled in the file.
+func fallbackText(f *config.Fallback) string {
+	if f.None() {
 		return "off"
 	}
-	return "{ on: [" + strings.Join(c.Words(), ", ") + "] }"
+	text := "{ on: [" + strings.Join(f.Words(), ", ") + "]"
+	if f.Twice != (config.Twice{}) {
+		text += ", twice: [" + strings.Join(f.Methods(), ", ") + "]"
+	}
+	return text + " }"
 }
 
 // retryText is the retry of a route in words.
@@ -31,7 +35,7 @@ func wordsOf(c *config.Causes) []string { return append([]string{}, c.Words()...
 // addTroubles adds what a route does when its service is in trouble.
 func addTroubles(view map[string]any, r *config.Route) map[string]any {
 	view["timeout"], view["try_timeout"], view["deadline"] = r.Timeout.String(), r.Try.String(), r.Deadline.String()
-	view["fallback"] = map[string]any{"on": wordsOf(&r.Fallback.Causes)}
+	view["fallback"] = map[string]any{"on": wordsOf(&r.Fallback.Causes), "twice": r.Fallback.Methods()}
 	view["retry"] = retryValue(&r.Retry)
 	return view
 }
@@ -39,8 +43,8 @@ func addTroubles(view map[string]any, r *config.Route) map[string]any {
 // troublesYAML is what a route says about trouble that the defaults do not.
 func troublesYAML(cfg *config.Config, r *config.Route) string {
 	text := r.WaitsText()
-	if r.Fallback.Causes != cfg.Fallback.Causes {
-		text += ", fallback: " + causesText(&r.Fallback.Causes)
+	if r.Fallback != cfg.Fallback {
+		text += ", fallback: " + fallbackText(&r.Fallback)
 	}
 	if r.Retry != cfg.Retry {
 		text += ", retry: " + r.Retry.Text()
@@ -50,7 +54,7 @@ func troublesYAML(cfg *config.Config, r *config.Route) string {
 
 // troubles fills in what the route does when its service is in trouble.
 func (v *routeView) troubles(r *config.Route) {
-	v.Fallback, v.Retry = causesText(&r.Fallback.Causes), retryText(&r.Retry)
+	v.Fallback, v.Retry = fallbackText(&r.Fallback), retryText(&r.Retry)
 	if r.Try > 0 {
 		v.Try = r.Try.String()
 	}

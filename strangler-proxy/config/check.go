@@ -185,9 +185,7 @@ func (c *checker) defaults(n *yamldoc.Node, cfg *Config) Waits {
 	c.waits(keys, "defaults", &waits)
 	if f := keys["fallback"]; f != nil {
 		keys, _ := c.section(f, fallbackSection, "defaults.fallback")
-		if on := keys["on"]; on != nil {
-			cfg.Fallback.Causes = c.causes(on, "defaults.fallback.on", "e.g. [connect, 502-504]")
-		}
+		c.fallbackKeys(keys, "defaults.fallback", &cfg.Fallback)
 		if m := keys["max"]; m != nil {
 			cfg.Fallback.Max = c.budget(m)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,29 @@ import (
 // A Fallback says after which failures of a service the monolith may answer.
 type Fallback struct {
 	Causes
+	Twice
 	Max Budget // of all routes together
+}
+
+// Twice are methods that the monolith may be asked with although the service may have
+// acted: whoever lists them says that twice comes to the same as once.
+type Twice struct{ Put, Delete bool }
+
+// May reports whether a method is among them.
+func (t Twice) May(method []byte) bool {
+	return t.Put && string(method) == http.MethodPut || t.Delete && string(method) == http.MethodDelete
+}
+
+// Methods lists them.
+func (t Twice) Methods() []string {
+	list := []string{}
+	if t.Put {
+		list = append(list, http.MethodPut)
+	}
+	if t.Delete {
+		list = append(list, http.MethodDelete)
+	}
+	return list
 }
 
 // Causes are failures of a service after which something else may be tried.
@@ -57,13 +80,39 @@ func (f *Causes) Words() []string {
 // fallback reads a route's fallback, `off` or a mapping, over the one of every route.
 func (c *checker) fallback(n *yamldoc.Node, what string, f *Fallback) {
 	if isOff(n) {
-		f.Causes = Causes{}
+		f.Causes, f.Twice = Causes{}, Twice{}
 		return
 	}
 	keys, _ := c.section(n, routeFallbackSection, what)
+	c.fallbackKeys(keys, what, f)
+}
+
+// fallbackKeys reads what the fallback of a route and that of every route have in common.
+func (c *checker) fallbackKeys(keys map[string]*yamldoc.Node, what string, f *Fallback) {
 	if on := keys["on"]; on != nil {
 		f.Causes = c.causes(on, what+".on", "e.g. [connect, 502-504]")
 	}
+	if twice := keys["twice"]; twice != nil {
+		f.Twice = c.twice(twice, what+".twice")
+	}
+}
+
+func (c *checker) twice(n *yamldoc.Node, what string) (t Twice) {
+	if n.Kind != yamldoc.List {
+		c.add(n.Pos, "e.g. [PUT, DELETE]", "%s must be a list, this is %s", what, n.Kind)
+		return t
+	}
+	for _, item := range n.Items {
+		switch item.Text {
+		case http.MethodPut:
+			t.Put = true
+		case http.MethodDelete:
+			t.Delete = true
+		default:
+			c.add(item.Pos, "PUT and DELETE may be listed: doing them twice comes to the same as once; those that only read need not be", "%q in %s", item.Text, what)
+		}
+	}
+	return t
 }
 
 func isOff(n *yamldoc.Node) bool {

@@ -73,12 +73,14 @@ var (
 		{Name: "sticky", Type: "list of keys", Default: "`[auto-cookie]`", Doc: "By what a canary recognises a client: the first that is there. `header:NAME`, `cookie:NAME` of the application, or `auto-cookie`, a cookie of the proxy for clients that have nothing else. Without it, those stay on the monolith."},
 		{Name: "shadow", Type: "mapping", Doc: "What is copied to the side that does not answer, see below."},
 	}}
-	fallbackSection = Section{"defaults.fallback", "Methods other than GET, HEAD and OPTIONS fall back only where the service cannot have acted.", []Key{
+	fallbackSection = Section{"defaults.fallback", "Methods other than GET, HEAD and OPTIONS fall back only where the service cannot have acted, unless `twice` lists them.", []Key{
 		{Name: "on", Type: "list", Default: "`[connect, reset, timeout, 501, 502-504]`", Doc: "`connect`: the service cannot be reached (any method). `reset`: it broke off or answered no HTTP before its response began. `timeout`: its response did not begin in time. A status such as `503`, or a range, from 500 to 599. An empty list: never."},
+		{Name: "twice", Type: "list", Default: "`[]`", Doc: "`PUT`, `DELETE`: methods that the monolith may be asked with, too, although the service may have acted, because twice comes to the same as once. Where the service owns the data (`split`) it does not count."},
 		{Name: "max", Type: "number or percentage", Default: "256", Doc: "How many requests at a time the monolith may answer in place of services, so that their failure does not become its own. A percentage is of all requests in flight, and allows 10 always. What is beyond is answered 503 with `Retry-After`."},
 	}}
 	routeFallbackSection = Section{"routes.NAME.fallback", "What `fallback.max` allows, all routes share.", []Key{
 		{Name: "on", Type: "list", Default: "`defaults.fallback`", Doc: "As in `defaults.fallback`."},
+		{Name: "twice", Type: "list", Default: "`defaults.fallback`", Doc: "As in `defaults.fallback`."},
 	}}
 	routeSection = Section{"routes.NAME", "A route names the requests that move together, and how far they have moved.", []Key{
 		{Name: "match", Type: "match or mapping", Required: true, Doc: "`METHOD /path` or `/path` for every method. `{id}` stands for one segment, `**` at the end for any number, also none. The mapping, see below, can ask for a host, headers and query parameters too."},

@@ -106,7 +106,7 @@ using the file; one that cannot be read does.
 ## When the monolith answers in place of a service
 
 At the stages ` + "`canary`" + ` and ` + "`live`" + `, never after a byte of the service's response has gone to the client, and never when a request that
-changes something might be done twice:
+changes something might be done twice. ` + "`PUT`" + ` and ` + "`DELETE`" + ` count as reading ones where ` + "`fallback.twice`" + ` lists them and the monolith still has the data:
 
 | what happened | GET, HEAD, OPTIONS | other methods | ` + "`X-Strangler-Fallback`" + ` |
 | --- | --- | --- | --- |

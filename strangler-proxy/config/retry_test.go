@@ -53,6 +53,9 @@ func TestRoutesInTrouble(t *testing.T) {
 func TestRoutesInTroubleProblems(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ defaults, route, want string }{
+		{"fallback: { twice: [POST] }", "", `"POST" in defaults.fallback.twice (PUT and DELETE may be listed`},
+		{"", ", fallback: { twice: [put] }", `"put" in route "r".fallback.twice`},
+		{"fallback: { twice: PUT }", "", "defaults.fallback.twice must be a list"},
 		{"retry: { max: 11 }", "", "x.yaml:4:26: defaults.retry.max must be a whole number from 0 to 10"},
 		{"retry: { max: -1 }", "", "a whole number from 0 to 10"},
 		{"retry: { budget: 20 }", "", `defaults.retry.budget must be a percentage; write 20%`},

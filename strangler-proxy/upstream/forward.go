@@ -115,7 +115,7 @@ func (c *Call) wouldFallBack(a answer) string {
 	if a.failure == nil {
 		status := c.response.Status
 		// 501 declares that nothing was done, so any method may be asked again.
-		if policy.Status(status) && (c.safe() || status == http.StatusNotImplemented) {
+		if policy.Status(status) && (c.again() || status == http.StatusNotImplemented) {
 			return statusReason(status)
 		}
 		return ""
@@ -128,13 +128,16 @@ func (c *Call) wouldFallBack(a answer) string {
 		if !policy.Connect {
 			return ""
 		}
-	case !c.safe():
+	case !c.again():
 		return ""
 	case f.Timeout && !policy.Timeout, !f.Timeout && !policy.Reset:
 		return ""
 	}
 	return f.Reason
 }
+
+// again reports whether the monolith may be asked although the service may have acted.
+func (c *Call) again() bool { return c.safe() || c.Exchange.Plan.Fallback.May(c.Head.Method) }
 
 // statusReasons are the words for statuses, made once.
 var statusReasons = func() (words [100]string) {
