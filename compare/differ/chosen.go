@@ -62,6 +62,12 @@ func (t *identities) checkChosen(x, y string) verdict {
 	return unknown
 }
 
+// renamed reports whether a word stands for another: the client made both up, or they are an
+// identifier by where it was minted, though by chance one may not look generated here.
+func (t *identities) renamed(x, y string) bool {
+	return t.checkChosen(x, y) == same || len(x) >= leastOpaque && t.check("", x, y) == same
+}
+
 // nextWord cuts a word, or what stands between two.
 func nextWord(s string) string {
 	word := wordByte(s[0])

@@ -126,7 +126,7 @@ func (w *walk) sameTokens(x, y string, tokens func(a, b string) bool) bool {
 	for x != "" && y != "" {
 		if w.ids != nil && wordByte(x[0]) && wordByte(y[0]) {
 			a, b := nextWord(x), nextWord(y)
-			if a != b && w.ids.checkChosen(a, b) == same {
+			if a != b && w.ids.renamed(a, b) {
 				x, y = x[len(a):], y[len(b):]
 				continue
 			}

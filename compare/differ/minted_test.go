@@ -45,6 +45,7 @@ func TestTokensOfEveryAlphabet(t *testing.T) {
 					post("/things", fmt.Sprintf(`{"key":%q,"n":2}`, b)),
 					get("/first", fmt.Sprintf(`{"key":%q}`, a)),
 					get("/second", fmt.Sprintf(`{"key":%q}`, b)),
+					get("/page", fmt.Sprintf(`{"line":"Article %s, and more"}`, a)),
 				}
 			}
 			const rounds = 300
