@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -309,6 +310,39 @@ func TestRolesChangeWithTheirRecord(t *testing.T) {
 		}
 		s.read(t, func(snap dialect.Snapshot) error { return snap.Captured(t.Context()) })
 	}
+}
+
+// TestFenceDoesNotKeepWritersWaiting: while somebody's transaction uses the table, a fence
+// waits for it in short attempts, or who writes next would wait as long behind the fence; it
+// gives up with its context, and never passes the transaction.
+func TestFenceDoesNotKeepWritersWaiting(t *testing.T) {
+	t.Parallel()
+	source, _ := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY)`)
+	long, writer := connect(t, source.dsn), connect(t, source.dsn)
+	do(t, long, `BEGIN`, `INSERT INTO t VALUES (0)`)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	gaveUp := make(chan error, 1)
+	go func() {
+		tx, err := source.Fence(ctx, source.move)
+		if err == nil {
+			tx.Rollback() //nolint:errcheck // never fails
+		}
+		gaveUp <- err
+	}()
+	do(t, writer, `SET lock_timeout = '700ms'`)
+	waited := false
+	for id := 1; ctx.Err() == nil; id++ {
+		do(t, writer, fmt.Sprintf(`INSERT INTO t VALUES (%d)`, id))
+		waited = waited || ask(t, writer, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass`) != "0"
+	}
+	if err := <-gaveUp; err == nil || !waited {
+		t.Errorf("the fence ended with %v; it was seen waiting: %t", err, waited)
+	}
+	do(t, long, `COMMIT`)
+	tx, err := source.Fence(t.Context(), source.move)
+	must(t, err)
+	must(t, tx.Rollback())
 }
 
 func TestLostCaptureIsNoticed(t *testing.T) {

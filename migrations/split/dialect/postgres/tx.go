@@ -95,27 +95,23 @@ func (d *DB) Fence(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
 	return w, nil
 }
 
+// fence asks for the lock in short attempts, as long as the context lasts: behind one that
+// waits for a long transaction, every other writer would wait, too.
 func (w *writer) fence() error {
-	patience := writerPatience
-	if end, ok := w.ctx.Deadline(); ok {
-		patience = min(patience, time.Until(end))
-	}
-	if patience < time.Millisecond {
-		return fmt.Errorf("no time left to wait for writers: %w", dialect.ErrBusy)
-	}
-	statements := fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d;", patience.Milliseconds(), fenceIdle.Milliseconds())
+	settings := fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d;", fenceIdle.Milliseconds())
 	if w.d.alone {
 		// An ordinary vacuum steps aside when somebody who waits for it looks for
 		// deadlocks, which is a second later unless this is shorter.
-		statements += "SET LOCAL deadlock_timeout = '10ms';"
+		settings += "SET LOCAL deadlock_timeout = '10ms';"
+	}
+	if _, err := w.tx.Exec(w.ctx, settings); err != nil {
+		return err
 	}
 	all := make([]string, len(w.m.Shapes))
 	for i, s := range w.m.Shapes {
 		all[i] = parseName(s.Table.Name).quoted()
 	}
-	statements += fmt.Sprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", strings.Join(all, ", "))
-	_, err := w.tx.Exec(w.ctx, statements)
-	return err
+	return w.patiently(w.ctx, []string{fmt.Sprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", strings.Join(all, ", "))})
 }
 
 func (w *writer) Commit() error {
