@@ -191,14 +191,15 @@ func loose(line func(string, ...any), c *schema.Catalog) {
 	line("")
 	line("# Foreign keys that no database can watch after the split. on_delete says what becomes of")
 	line("# the rows that refer to one that is deleted: keep, delete, or nullify the reference. The")
-	line("# engine carries it out for rows in these tables; rows outside are the application's.")
+	line("# engine carries it out for rows in these tables; those of a table that stays are the")
+	line("# application's to keep in order once the target owns what they refer to.")
 	line("loose_keys:")
 	for _, fk := range cut {
 		note := "declared ON DELETE " + fk.OnDelete
 		if c.Table(fk.Table) == nil {
 			note = "of a table that stays; " + note
 		}
-		line("  - %s # %s", looseLine(fk.From(), fk.To(), suggested(fk)), note)
+		line("  - %s # %s", looseLine(fk.From(), fk.To(), suggested(c, fk)), note)
 	}
 }
 

@@ -226,7 +226,7 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 			}
 		}
 		if key.Declared == "" {
-			s.refuse(fk.Table, "write under loose_keys: - "+looseLine(key.From, key.To, suggested(fk)),
+			s.refuse(fk.Table, "write under loose_keys: - "+looseLine(key.From, key.To, suggested(c, fk)),
 				"the split cuts the foreign key from %s to %s", key.From, key.To)
 		}
 		s.Cut = append(s.Cut, key)
@@ -253,6 +253,9 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 func (s *Survey) meetSeal(c *schema.Catalog) {
 	for _, fk := range c.Cut() {
 		if c.Table(fk.Table) == nil {
+			if fk.OnDelete == "CASCADE" || fk.OnDelete == "SET NULL" {
+				s.Notes = append(s.Notes, fmt.Sprintf("while the target owns %s, deleting a row there leaves the rows of %s that refer to it as they are (%s, ON DELETE %s): the application has to see to them", fk.Parent, fk.Table, fk.From(), fk.OnDelete))
+			}
 			continue
 		}
 		acts := func(action string) bool {
@@ -285,22 +288,30 @@ func (s *Survey) innerThere() []schema.ForeignKey {
 }
 
 // contradiction refuses a loose key that says something else than the database does: after
-// the switch the source's own cascade still acts on its copy.
+// the switch the source's own cascade still acts on its copy. And it refuses what nobody
+// carries out: the rows of a table that stays are not the engine's to change.
 func (s *Survey) contradiction(c *schema.Catalog, fk schema.ForeignKey, loose plan.LooseKey) {
 	if c.Table(fk.Table) == nil {
-		return // the rows that refer stay with the source
+		if loose.OnDelete != plan.Keep {
+			s.refuse(fk.Table, "write on_delete: keep, and let the application see to those rows when it deletes one there",
+				"the table stays in the source, and %s: %s would not be carried out once the target owns %s", loose.From, loose.OnDelete, fk.Parent)
+		}
+		return
 	}
-	if want := suggested(fk); want != plan.Keep && want != loose.OnDelete {
+	if want := suggested(c, fk); want != plan.Keep && want != loose.OnDelete {
 		s.refuse(fk.Table, "write on_delete: "+want, "the foreign key from %s says ON DELETE %s, and the plan says %s", loose.From, fk.OnDelete, loose.OnDelete)
 	}
 }
 
-// suggested is what a loose key has to say to mean what the foreign key did.
-func suggested(fk schema.ForeignKey) string {
-	switch fk.OnDelete {
-	case "CASCADE":
+// suggested is what a loose key has to say to mean what the foreign key did, as far as the
+// engine can carry it out.
+func suggested(c *schema.Catalog, fk schema.ForeignKey) string {
+	switch {
+	case c.Table(fk.Table) == nil:
+		return plan.Keep
+	case fk.OnDelete == "CASCADE":
 		return plan.Delete
-	case "SET NULL":
+	case fk.OnDelete == "SET NULL":
 		return plan.Nullify
 	}
 	return plan.Keep

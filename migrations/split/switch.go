@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/stranglerfig/toolkit/internal/program"
@@ -339,6 +340,9 @@ func (w *Work) objections(ctx context.Context, to ownership.Owner, p *proxyclien
 		}
 	}
 	add(w.orphans(ctx, taker))
+	if to == ownership.Source {
+		add(w.dangling(ctx))
+	}
 	add(w.space(ctx, giver, taker))
 	if _, err := p.Check(ctx, string(to)); err != nil {
 		add(err)
@@ -368,6 +372,25 @@ func (w *Work) orphans(ctx context.Context, taker transfer.Side) error {
 	rows, err := snap.Orphans(ctx, 3)
 	if err == nil && len(rows) > 0 {
 		err = fmt.Errorf("rows refer to others that are not there: %v", rows)
+	}
+	return err
+}
+
+// dangling looks, before the source owns the tables again, at the rows of tables that have
+// stayed: while the target owned, nothing kept theirs in order when one was deleted there.
+func (w *Work) dangling(ctx context.Context) error {
+	c, err := w.Source.Catalog(ctx, w.Plan.TableNames())
+	if err != nil || len(c.Incoming) == 0 {
+		return err
+	}
+	snap, err := w.From.Snapshot(ctx, w.From.Move)
+	if err != nil {
+		return err
+	}
+	defer snap.Close() //nolint:errcheck // it only read
+	rows, err := snap.Dangling(ctx, c.Incoming, 3)
+	if err == nil && len(rows) > 0 {
+		err = &staleError{fmt.Sprintf("rows of tables that stayed refer to rows that were deleted in the target: %s: delete or mend them", strings.Join(rows, "; "))}
 	}
 	return err
 }

@@ -218,6 +218,9 @@ type Snapshot interface {
 	// Orphans names rows whose foreign keys inside of the split lead nowhere, at most
 	// limit of them.
 	Orphans(ctx context.Context, limit int) ([]string, error)
+	// Dangling names what of these foreign keys of tables outside of the split leads
+	// nowhere, at most limit references.
+	Dangling(ctx context.Context, keys []schema.ForeignKey, limit int) ([]string, error)
 	Close() error
 }
 

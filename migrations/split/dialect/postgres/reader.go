@@ -196,6 +196,32 @@ func (s *snapshot) Orphans(ctx context.Context, limit int) ([]string, error) {
 	return all, nil
 }
 
+// Dangling names references from tables outside of the split that lead nowhere.
+func (s *snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit int) ([]string, error) {
+	var all []string
+	for _, fk := range keys {
+		var texts, filled, same []string
+		for i, c := range fk.Columns {
+			column := "t." + quote(c)
+			texts, filled = append(texts, column+"::text"), append(filled, column+" IS NOT NULL")
+			same = append(same, "p."+quote(fk.Parents[i])+" = "+column)
+		}
+		rows, err := s.tx.Query(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) LIMIT %d",
+			strings.Join(texts, ", "), parseName(fk.Table).quoted(), strings.Join(filled, " AND "), parseName(fk.Parent).quoted(), strings.Join(same, " AND "), limit-len(all)))
+		if err != nil {
+			return nil, explain(err)
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return nil, explain(err)
+		}
+		for _, reference := range found {
+			all = append(all, fk.From()+" "+reference)
+		}
+	}
+	return all, nil
+}
+
 func orphanQuery(l *layout, fk schema.ForeignKey, limit int) string {
 	var filled, same []string
 	for i, c := range fk.Columns {

@@ -192,6 +192,29 @@ func (s *Snapshot) Orphans(ctx context.Context, limit int) ([]string, error) {
 }
 
 // parent is the name of a table of the split, or nothing.
+// Dangling names references from tables outside of the split that lead nowhere.
+func (s *Snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit int) ([]string, error) {
+	var all []string
+	for _, fk := range keys {
+		var texts, filled, same []string
+		for i, c := range fk.Columns {
+			column := "c." + quote(c)
+			texts, filled = append(texts, "quote("+column+")"), append(filled, column+" IS NOT NULL")
+			same = append(same, "p."+quote(fk.Parents[i])+" = "+column)
+		}
+		var found []string
+		err := s.tx.SelectContext(ctx, &found, fmt.Sprintf("SELECT DISTINCT %s FROM %s c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s) LIMIT ?",
+			strings.Join(texts, " || ', ' || "), quote(fk.Table), strings.Join(filled, " AND "), quote(fk.Parent), strings.Join(same, " AND ")), limit-len(all))
+		if err != nil {
+			return nil, s.db.explain(err, "check the foreign keys of table "+fk.Table)
+		}
+		for _, reference := range found {
+			all = append(all, fk.From()+" "+reference)
+		}
+	}
+	return all, nil
+}
+
 func (s *Snapshot) parent(name string) string {
 	for _, shape := range s.move.Shapes {
 		if strings.EqualFold(shape.Table.Name, name) {
