@@ -191,7 +191,6 @@ func (s *Snapshot) Orphans(ctx context.Context, limit int) ([]string, error) {
 	return found, nil
 }
 
-// parent is the name of a table of the split, or nothing.
 // Dangling names references from tables outside of the split that lead nowhere.
 func (s *Snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit int) ([]string, error) {
 	var all []string
@@ -215,6 +214,7 @@ func (s *Snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit
 	return all, nil
 }
 
+// parent is the name of a table of the split, or nothing.
 func (s *Snapshot) parent(name string) string {
 	for _, shape := range s.move.Shapes {
 		if strings.EqualFold(shape.Table.Name, name) {
