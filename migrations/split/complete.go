@@ -10,6 +10,8 @@ import (
 	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/plan"
+	"github.com/stranglerfig/toolkit/migrations/split/schema"
 	"github.com/stranglerfig/toolkit/migrations/split/state"
 )
 
@@ -221,7 +223,33 @@ func (e *Engine) AgainstComplete(ctx context.Context, o CompleteOptions) ([]erro
 	if !o.Confirm {
 		list = append(list, e.stillWritten(source)...)
 	}
-	return append(list, e.stillRead(ctx)...), nil
+	c, err := e.Source.Catalog(ctx, e.Plan.TableNames())
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, stillRead(c)...)
+	if o.KeepData {
+		list = append(list, e.stillBound(c)...)
+	}
+	return list, nil
+}
+
+// stillBound names foreign keys that a kept table of SQLite would keep, which can be taken
+// away only with the table: rows that nobody knows of any more would refuse that others are
+// deleted, or would go with them.
+func (e *Engine) stillBound(c *schema.Catalog) []error {
+	if e.Source.Info().Driver != plan.SQLite {
+		return nil
+	}
+	var list []error
+	for _, fk := range c.Cut() {
+		if c.Table(fk.Table) == nil { // one that leads here is in the way whatever is kept
+			continue
+		}
+		list = append(list, fmt.Errorf("--keep-data would keep the foreign key of %s to %s (ON DELETE %s), by which the kept rows stop deletions in %s or go with them: leave it out, and copy the rows before: CREATE TABLE %s_kept AS SELECT * FROM %s",
+			fk.From(), fk.To(), fk.OnDelete, fk.Parent, fk.Table, fk.Table))
+	}
+	return list
 }
 
 // stillWritten says that an application has not heard of the new owner: without the
@@ -240,11 +268,7 @@ func (e *Engine) stillWritten(source dialect.State) []error {
 }
 
 // stillRead names what would break without the source's tables.
-func (e *Engine) stillRead(ctx context.Context) []error {
-	c, err := e.Source.Catalog(ctx, e.Plan.TableNames())
-	if err != nil {
-		return []error{err}
-	}
+func stillRead(c *schema.Catalog) []error {
 	var list []error
 	for _, fk := range c.Incoming {
 		list = append(list, fmt.Errorf("%s in the source refers to %s: take that foreign key away with a migration of the application", fk.From(), fk.To()))

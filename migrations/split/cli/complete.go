@@ -38,7 +38,7 @@ func (t *tool) completeCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done, and what stands against it")
-	cmd.Flags().BoolVar(&o.KeepData, "keep-data", false, "leave the source's tables and their rows under the names "+dialect.Retired("NAME"))
+	cmd.Flags().BoolVar(&o.KeepData, "keep-data", false, "leave the source's tables and their rows under the names "+dialect.Retired("NAME")+"; not with foreign keys of SQLite to tables that stay")
 	cmd.Flags().BoolVar(&o.Confirm, "confirm", false, "although the window for a rollback is still open")
 	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for the report; needed with --confirm")
 	return cmd
