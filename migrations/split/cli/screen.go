@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,9 +55,10 @@ func (s *screen) erase() {
 	s.drawn = nil
 }
 
+// draw keeps a narrow terminal from breaking lines: what is drawn is erased by the line.
 func (s *screen) draw(lines []string) {
 	for _, line := range lines {
-		fmt.Fprintln(s.out, line)
+		fmt.Fprint(s.out, "\x1b[?7l"+line+"\x1b[?7h\n")
 	}
 	s.drawn = lines
 }
@@ -105,13 +107,24 @@ func keyValues(l split.Live) string {
 // barWidth is how many signs a bar has.
 const barWidth = 24
 
-// bars are the lines for a terminal: one a table while rows are copied, and one below.
+// mostBars is how many there are at once: what has left the screen cannot be erased.
+const mostBars = 10
+
+// bars are the lines for a terminal: one a table while rows are copied, and one below. Of
+// many tables those that are not copied come first.
 func bars(l split.Live) []string {
-	var lines []string
-	for _, t := range l.Tables {
-		if l.Percent == 100 {
-			break
+	if l.Percent == 100 {
+		return []string{fit(summary(l))}
+	}
+	tables, more := l.Tables, ""
+	if len(tables) > mostBars {
+		tables = slices.DeleteFunc(slices.Clone(tables), func(t split.TableLive) bool { return t.Copied })
+		if left := len(tables) - mostBars; left > 0 {
+			tables, more = tables[:mostBars], "and "+count(left, "table")+" more; "
 		}
+	}
+	var lines []string
+	for _, t := range tables {
 		full := min(barWidth, int(max(0, t.Percent)/100*barWidth))
 		of := ""
 		if !t.Copied {
@@ -119,10 +132,10 @@ func bars(l split.Live) []string {
 		}
 		lines = append(lines, fit(fmt.Sprintf("%-16s [%s%s] %7s  %d%s rows", t.Name, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), percent(t.Percent, t.Guess), t.Rows, of)))
 	}
-	return append(lines, fit(summary(l)))
+	return append(lines, fit(more+summary(l)))
 }
 
-// fit cuts a line that would be broken: what is drawn is erased by the line.
+// fit cuts a line to what most terminals have.
 func fit(line string) string {
 	const width = 79
 	signs := []rune(strings.ReplaceAll(line, "\n", " "))
