@@ -7,9 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split/control"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect/postgres"
 	"github.com/stranglerfig/toolkit/migrations/split/transfer"
 )
 
@@ -43,7 +45,7 @@ func (w *Work) Run(ctx context.Context, o RunOptions) error {
 	defer cancel(nil)
 	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })
 	defer stop()
-	if err := w.settleHalfway(ctx); err != nil {
+	if err := outwait(ctx, w.settleHalfway); err != nil {
 		return err
 	}
 	if o.Resync {
@@ -118,7 +120,7 @@ func (r *runner) run(ctx context.Context) error {
 			return nil
 		case err == nil && r.atEnd():
 			r.watch(ctx, true)
-			return r.mine(ctx)
+			return outwait(ctx, r.mine)
 		case err == nil:
 			wait = 0
 			if r.live.Waiting != "" && r.paused == "" {
@@ -144,9 +146,22 @@ func (r *runner) run(ctx context.Context) error {
 
 func (r *runner) log(message string, args ...any) { r.opts.Log.Info(message, args...) }
 
+// outwait does something until what stands in the way has passed, or ctx has ended.
+func outwait(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if !passes(err) {
+			return err
+		}
+		if pause.For(ctx, 200*time.Millisecond) != nil {
+			return err
+		}
+	}
+}
+
 // passes reports whether an error is of the kind that passes by itself.
 func passes(err error) bool {
-	return errors.Is(err, dialect.ErrBusy) || errors.Is(err, dialect.ErrFull)
+	return errors.Is(err, dialect.ErrBusy) || errors.Is(err, dialect.ErrFull) || postgres.IsAway(err)
 }
 
 // explain adds to an error what to do about it.

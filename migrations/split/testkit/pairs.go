@@ -46,6 +46,12 @@ func sqlitePlace(t testing.TB, name string) *Place {
 	return p
 }
 
+// PostgreSQL returns an empty database of a server that the tests share.
+func PostgreSQL(t testing.TB) *Place {
+	t.Helper()
+	return postgresPlace(t, "")
+}
+
 func postgresPlace(t testing.TB, _ string) *Place {
 	t.Helper()
 	p := &Place{t: t, Driver: "pgx", DSN: pgtest.Database(t)}

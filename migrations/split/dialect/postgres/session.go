@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,6 +64,25 @@ const (
 func isCode(err error, codes ...string) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && slices.Contains(codes, e.Code)
+}
+
+// IsAway reports whether an error says that the server went away, or is not there yet: it
+// was restarted, failed over, ended the session, or the network between is gone. What was
+// to be done was done or not; who asks again finds out.
+func IsAway(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		switch e.Code {
+		case "57P01", "57P02", "57P03", "57P05", "53300": // shutdown, crash, start-up, idle session, too many sessions
+			return true
+		case "25006": // read_only_sql_transaction: a stand-by, until it is promoted
+			return true
+		}
+		return strings.HasPrefix(e.Code, "08") // connection exceptions
+	}
+	var dial *pgconn.ConnectError
+	var network *net.OpError
+	return errors.As(err, &dial) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, pgconn.ErrConnClosed)
 }
 
 // explain lets the engine recognise what it can act upon.
