@@ -31,13 +31,7 @@ func TestNoFalseAlarms(t *testing.T) {
 			target.Exec(`CREATE TABLE t (id BIGINT PRIMARY KEY, u TEXT UNIQUE, v BIGINT)`)
 			s = pairPlan(t, source, target, "tables: [t]\n")
 		}
-		text, err := os.ReadFile(filepath.Join(s.dir, "plan.yaml"))
-		testkit.Check(t, err)
-		p, err := plan.Parse("plan.yaml", text, plan.Options{})
-		testkit.Check(t, err)
-		e, err := split.Open(t.Context(), p, true, split.Options{Poll: time.Millisecond})
-		testkit.Check(t, err)
-		t.Cleanup(func() { e.Close() })
+		e := s.engine()
 		writes, stop := restless(t, source)
 		for round := range rounds {
 			if err := run(t.Context(), e, split.RunOptions{Until: split.ByVerified, Verify: true}); err != nil {
@@ -52,6 +46,19 @@ func TestNoFalseAlarms(t *testing.T) {
 			t.Errorf("the source holds %s, the target %s, after %d writes", a, b, *writes)
 		}
 	})
+}
+
+// engine opens the plan of a stage in this process.
+func (s *stage) engine() *split.Engine {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "plan.yaml"))
+	testkit.Check(s.t, err)
+	p, err := plan.Parse("plan.yaml", text, plan.Options{})
+	testkit.Check(s.t, err)
+	e, err := split.Open(s.t.Context(), p, true, split.Options{Poll: time.Millisecond})
+	testkit.Check(s.t, err)
+	s.t.Cleanup(func() { e.Close() })
+	return e
 }
 
 // restless writes a table until it is stopped.
