@@ -179,9 +179,7 @@ func (j *judge) learn() {
 		for _, p := range plan.Pairs {
 			suite.Bind(pairOf(first, other, p))
 		}
-		for _, p := range plan.Pairs {
-			suite.Learn(&j.noise, pairOf(first, other, p))
-		}
+		byRoute(plan, first, func(p align.Pair) { suite.Learn(&j.noise, pairOf(first, other, p)) })
 		for _, i := range plan.Missing {
 			j.noisy[callKeyOf("before", first, i)] = true
 			j.noisy[callKeyOf("after", first, i)] = true
@@ -197,6 +195,32 @@ func (j *judge) learn() {
 			other.items = nil
 		}
 	}
+}
+
+// byRoute calls do for each pair, on all processors: those of one route on the same one and in
+// order, so that chance does not decide what is learned.
+func byRoute(plan align.Plan, before *side, do func(align.Pair)) {
+	workers := runtime.GOMAXPROCS(0)
+	work := make([][]align.Pair, workers)
+	of := map[string]int{}
+	for _, p := range plan.Pairs {
+		route := before.items[p.Before].Route
+		worker, known := of[route]
+		if !known {
+			worker = len(of) % workers
+			of[route] = worker
+		}
+		work[worker] = append(work[worker], p)
+	}
+	var wg sync.WaitGroup
+	for _, list := range work {
+		wg.Go(func() {
+			for _, p := range list {
+				do(p)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // times notes how long the answers of a further run of BEFORE took.

@@ -99,9 +99,9 @@ func (w *walk) bodyAbsent(before, after []byte) {
 
 // json compares bodies that BEFORE's content type calls JSON.
 func (w *walk) json(kind mediaKind, before, after string) {
-	read := readJSON
+	read := w.members.readJSON
 	if kind == linesBody {
-		read = readLines
+		read = w.members.readLines
 	}
 	a, errA := read(before, w.d.limits.Depth)
 	b, errB := read(after, w.d.limits.Depth)

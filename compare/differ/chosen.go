@@ -41,6 +41,7 @@ func (t *identities) bindChosen(x, y string) {
 	case known && have != y || taken && other != x:
 		t.chosen[x], t.chooser[y] = "", "" // ambiguous: it says nothing
 	case !known:
+		x, y = strings.Clone(x), strings.Clone(y)
 		t.chosen[x], t.chooser[y] = y, x
 	}
 }

@@ -3,6 +3,7 @@ package differ
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -53,6 +54,7 @@ type Differ struct {
 	redact     *Redactor
 	all        []*rule
 	used       []atomic.Bool // by rule.number
+	members    sync.Pool     // of *members
 }
 
 // New compiles rules. It fails with every problem they have, each with its place.

@@ -74,12 +74,21 @@ func (t *identities) observe(namespace, x, y string, minted bool) {
 	switch {
 	case xBound || yBound:
 	case minted && !t.seedBefore[xid] && !t.seedAfter[yid]:
-		t.after[xid], t.before[yid] = y, x
+		x, y = strings.Clone(x), strings.Clone(y) // they outlive the bodies that they are part of
+		t.after[identifier{namespace, x}], t.before[identifier{namespace, y}] = y, x
 		if !slices.Contains(t.namespaces, namespace) {
 			t.namespaces = append(t.namespaces, namespace)
 		}
 	default:
-		t.seedBefore[xid], t.seedAfter[yid] = true, true
+		remember(t.seedBefore, xid)
+		remember(t.seedAfter, yid)
+	}
+}
+
+func remember(seeds map[identifier]bool, id identifier) {
+	if !seeds[id] {
+		id.id = strings.Clone(id.id)
+		seeds[id] = true
 	}
 }
 

@@ -49,15 +49,20 @@ type reader struct {
 	text  string
 	at    int
 	depth int // levels left
-	stack []member
+	*members
 }
 
 // readJSON reads exactly one JSON value; depth limits the nesting.
-func readJSON(text string, depth int) (value, error) {
+func readJSON(text string, depth int) (value, error) { return new(members).readJSON(text, depth) }
+
+// readJSON is the function readJSON; the value lives until the members are given back.
+func (m *members) readJSON(text string, depth int) (value, error) {
 	if err := checkUTF8(text); err != nil {
 		return value{}, err
 	}
-	r := &reader{text: text, depth: depth}
+	r := &reader{text: text, depth: depth, members: m}
+	clear(m.open) // of a text that was none
+	m.open = m.open[:0]
 	v, err := r.value()
 	if err != nil {
 		return value{}, err
@@ -70,12 +75,12 @@ func readJSON(text string, depth int) (value, error) {
 }
 
 // readLines reads one JSON value a line, as an array; blank lines are skipped.
-func readLines(text string, depth int) (value, error) {
+func (m *members) readLines(text string, depth int) (value, error) {
 	v := value{kind: arrayValue}
 	offset := 0
 	for line := range strings.Lines(text) {
 		if strings.TrimSpace(line) != "" {
-			item, err := readJSON(line, depth)
+			item, err := m.readJSON(line, depth)
 			if err != nil {
 				return value{}, fmt.Errorf("line at byte %d: %w", offset, err)
 			}
@@ -146,17 +151,17 @@ func (r *reader) container(open byte) (value, error) {
 	if open == '{' {
 		v.kind, end = objectValue, '}'
 	}
-	start := len(r.stack)
+	start := len(r.open)
 	for r.at++; ; r.at++ {
 		r.space()
-		if r.at < len(r.text) && r.text[r.at] == end && len(r.stack) == start {
+		if r.at < len(r.text) && r.text[r.at] == end && len(r.open) == start {
 			break
 		}
 		m, err := r.member(v.kind)
 		if err != nil {
 			return value{}, err
 		}
-		r.stack = append(r.stack, m)
+		r.open = append(r.open, m)
 		r.space()
 		if r.at < len(r.text) && r.text[r.at] == end {
 			break
@@ -167,8 +172,7 @@ func (r *reader) container(open byte) (value, error) {
 	}
 	r.at++
 	r.depth++
-	v.kids = slices.Clone(r.stack[start:])
-	r.stack = r.stack[:start]
+	v.kids = r.close(start)
 	if v.kind == objectValue {
 		slices.SortStableFunc(v.kids, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	}

@@ -114,7 +114,10 @@ func (w *walk) bind(a, b value) {
 		return
 	}
 	ns, ok := w.namespaceOf(a)
-	other, okOther := w.namespaceOf(b)
+	other, okOther := ns, ok
+	if a.text != b.text {
+		other, okOther = w.namespaceOf(b)
+	}
 	switch {
 	case w.generated(a, b):
 		ns = ""

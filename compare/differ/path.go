@@ -217,14 +217,18 @@ func pointer(path []step) string {
 
 // class returns path as a pointer in which indexes and names that are data are *.
 func class(path []step) string {
-	var b strings.Builder
+	const usual = 128
+	b := make([]byte, 0, usual)
 	for _, s := range path {
-		b.WriteByte('/')
-		if s.index >= 0 || isData(s.name) {
-			b.WriteByte('*')
-		} else {
-			_, _ = pointerEscapes.WriteString(&b, s.name)
+		b = append(b, '/')
+		switch {
+		case s.index >= 0 || isData(s.name):
+			b = append(b, '*')
+		case strings.IndexByte(s.name, '~') >= 0 || strings.IndexByte(s.name, '/') >= 0:
+			b = append(b, pointerEscapes.Replace(s.name)...)
+		default:
+			b = append(b, s.name...)
 		}
 	}
-	return b.String()
+	return string(b)
 }

@@ -134,8 +134,8 @@ func (w *walk) bindRequestBody() {
 	if w.chosenForm(w.pair.Before.Request, w.pair.After.Request) {
 		return
 	}
-	a, errA := readJSON(string(w.pair.Before.Request), w.d.limits.Depth)
-	b, errB := readJSON(string(w.pair.After.Request), w.d.limits.Depth)
+	a, errA := w.members.readJSON(string(w.pair.Before.Request), w.d.limits.Depth)
+	b, errB := w.members.readJSON(string(w.pair.After.Request), w.d.limits.Depth)
 	if errA == nil && errB == nil {
 		w.path = w.path[:0]
 		w.bindChosen(a, b)

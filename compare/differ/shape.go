@@ -159,7 +159,11 @@ func isOpaque(s string) bool {
 // other: by chance a generator also makes tokens that mix letters and digits too little
 // to be told from words, but of the same length and with the same marks in between.
 func opaques(x, y string) bool {
-	a, b := isOpaque(x), isOpaque(y)
+	a := isOpaque(x)
+	if x == y {
+		return a
+	}
+	b := isOpaque(y)
 	return a && b || a && alike(x, y) || b && alike(y, x)
 }
 

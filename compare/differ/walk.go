@@ -29,16 +29,23 @@ type walk struct {
 	label  string // place of what has no path: a header, a query parameter
 	result Result
 	budget int // bytes of fingerprints left
+
+	members *members // of the values that are read
 }
 
 // maxFingerprints bounds the work of aligning arrays within arrays.
 const maxFingerprints = 32 << 20
 
 func (d *Differ) walk(m mode, noise *Noise, ids *identities, pair Pair) *walk {
-	return &walk{d: d, mode: m, noise: noise, ids: ids, pair: pair, route: pair.Before.route(), budget: maxFingerprints}
+	return &walk{d: d, mode: m, noise: noise, ids: ids, pair: pair, route: pair.Before.route(), budget: maxFingerprints, members: d.lend()}
 }
 
-func (w *walk) finish() Result { return w.result }
+// finish ends the walk; no value that it read may be used any more.
+func (w *walk) finish() Result {
+	w.d.giveBack(w.members)
+	w.members = nil
+	return w.result
+}
 
 // exchange walks through all parts of the pair.
 func (w *walk) exchange() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -69,10 +70,20 @@ type line struct {
 
 type messageLine struct {
 	Header http.Header `json:"header,omitempty"`
-	Text   string      `json:"text,omitempty"`   // a body that is UTF-8
+	Text   text        `json:"text,omitempty"`   // a body that is UTF-8
 	Base64 string      `json:"base64,omitempty"` // any other
 	Length int64       `json:"length,omitempty"` // of the body as it passed
 	Hash   string      `json:"sha256,omitempty"` // of one that was not kept
+}
+
+// text is a string in JSON. It spares two copies of each body.
+type text []byte
+
+func (t text) MarshalText() ([]byte, error) { return t, nil }
+
+func (t *text) UnmarshalText(from []byte) error {
+	*t = slices.Clone(from)
+	return nil
 }
 
 // MarshalJSON writes the exchange as one line of a recording.
@@ -91,26 +102,33 @@ func (e *Exchange) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return err
 	}
+	read, err := l.exchange()
+	if err == nil {
+		*e = read
+	}
+	return err
+}
+
+func (l *line) exchange() (Exchange, error) {
 	request, err := l.Request.message()
 	if err != nil {
-		return fmt.Errorf("body of the request: %w", err)
+		return Exchange{}, fmt.Errorf("body of the request: %w", err)
 	}
 	response, err := l.Response.message()
 	if err != nil {
-		return fmt.Errorf("body of the response: %w", err)
+		return Exchange{}, fmt.Errorf("body of the response: %w", err)
 	}
-	*e = Exchange{
+	return Exchange{
 		Seq: l.Seq, Service: l.Service, Test: l.Test, Start: time.Duration(l.StartUS) * time.Microsecond, Duration: time.Duration(l.TookUS) * time.Microsecond,
 		Method: l.Method, Path: l.Path, Request: request, Status: l.Status, Response: response,
 		ServedBy: l.ServedBy, Route: l.Route, Opaque: l.Opaque, Error: l.Error,
-	}
-	return nil
+	}, nil
 }
 
 func (m *Message) line() messageLine {
 	l := messageLine{Header: m.Header, Length: m.Length, Hash: m.Hash}
 	if utf8.Valid(m.Body) {
-		l.Text = string(m.Body)
+		l.Text = m.Body
 	} else {
 		l.Base64 = base64.StdEncoding.EncodeToString(m.Body)
 	}
@@ -118,7 +136,7 @@ func (m *Message) line() messageLine {
 }
 
 func (l *messageLine) message() (Message, error) {
-	m := Message{Header: l.Header, Body: []byte(l.Text), Length: l.Length, Hash: l.Hash}
+	m := Message{Header: l.Header, Body: l.Text, Length: l.Length, Hash: l.Hash}
 	if l.Base64 == "" {
 		return m, nil
 	}

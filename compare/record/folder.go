@@ -131,8 +131,13 @@ func (r *Recording) readExchanges() error {
 		if n > maxExchanges {
 			return fmt.Errorf("%s: more than %d exchanges", path, maxExchanges)
 		}
-		var e Exchange
-		if err := json.Unmarshal(text, &e); err != nil {
+		var l line
+		err := json.Unmarshal(text, &l) // and not into an Exchange: each Unmarshaler costs two more readings of the text
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		e, err := l.exchange()
+		if err != nil {
 			return fmt.Errorf("%s:%d: %w", path, n, err)
 		}
 		e.Request.Header, e.Response.Header = headers.header(e.Request.Header), headers.header(e.Response.Header)

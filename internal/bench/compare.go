@@ -28,9 +28,9 @@ type compareRun struct {
 
 // What the tool promises.
 const (
-	goalCompare = 10.0 // seconds for 10,000 exchanges
-	goalMemory  = 300e6
-	goalAdded   = 1.0 // milliseconds, in the middle
+	goalCompare = 5.0 // seconds for 10,000 exchanges
+	goalMemory  = 200e6
+	goalAdded   = 0.5 // milliseconds, in the middle
 	goalPage    = 5e6 // bytes of report.html for 5,000 exchanges
 )
 
@@ -85,7 +85,7 @@ func (r *compareRun) judged(ctx context.Context) (section, error) {
 		header: []string{"exchanges", "time", "processor", "memory", "time, goal", "memory, goal"},
 		rows: [][]string{{
 			fmt.Sprint(r.exchanges), fmt.Sprintf("%.2f s", seconds), fmt.Sprintf("%.2f s", median(processor).Seconds()), megabytes(memory),
-			within(seconds <= goalCompare, "10 s"), within(memory <= goalMemory, "300 MB"),
+			within(seconds <= goalCompare, "5 s"), within(memory <= goalMemory, "200 MB"),
 		}},
 	}, nil
 }
@@ -111,7 +111,7 @@ func (r *compareRun) recorder(ctx context.Context) (section, error) {
 		title:  "The recorder",
 		text:   fmt.Sprintf("%d requests one after the other, in turns directly and through the recorder of `strangler compare record`, each with an answer of 2 KiB: the middle of each.", 2*r.laps),
 		header: []string{"directly", "through the recorder", "added", "goal"},
-		rows:   [][]string{{ms(got.Direct), ms(got.Through), ms(added), within(added.Seconds()*1000 < goalAdded, "1 ms")}},
+		rows:   [][]string{{ms(got.Direct), ms(got.Through), ms(added), within(added.Seconds()*1000 < goalAdded, "0.5 ms")}},
 	}, nil
 }
 
