@@ -207,7 +207,7 @@ func (r *report) sections(versions []string) []section {
 	list := []section{r.goals()}
 	list[0].text = fmt.Sprintf("The proxy has one processor for itself; load and upstream share another. Connections are kept on both sides, a request has about 430 bytes "+
 		"of headers. Rounds of %s are interleaved between the proxies, figures are medians of %d. Ours routes over 500 routes with everything on that is on "+
-		"by default, without access log and copies unless said. Beside it: %s.%s", r.main.seconds, r.main.settings.rounds, strings.Join(versions, ", "), missing)
+		"by default, without access log and copies unless said. Beside it: %s.%s%s", r.main.seconds, r.main.settings.rounds, strings.Join(versions, ", "), missing, r.floor())
 	for _, sc := range scenarios() {
 		list = append(list, r.main.table(sc.name, nginxName, relayName))
 	}
