@@ -221,7 +221,7 @@ func attribute(t xml.StartElement, name string) string {
 
 func (c *junitCase) test(suites []string) Test {
 	home := c.ClassName
-	if home == "" || home == "test" { // what node --test says of each test
+	if home == "" {
 		home = strings.Join(slices.DeleteFunc(slices.Clone(suites), func(s string) bool { return s == "" }), "/")
 	}
 	t := Test{Name: strings.TrimPrefix(home+"/"+c.Name, "/"), Status: Pass}
