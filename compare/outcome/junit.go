@@ -128,7 +128,7 @@ func (g *gather) junit(r io.Reader) error {
 	dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
 		return latin(charset, in)
 	}
-	var suites []string
+	var suites junitSuites
 	found := false
 	for {
 		token, err := dec.Token()
@@ -146,7 +146,7 @@ func (g *gather) junit(r io.Reader) error {
 				found = true
 			case "testsuite":
 				found = true
-				if suites = append(suites, attribute(t, "name")); len(suites) > maxSuites {
+				if suites = append(suites, junitSuite{name: attribute(t, "name"), broken: faulty(t)}); len(suites) > maxSuites {
 					return fmt.Errorf("not a JUnit report: more than %d suites within each other", maxSuites)
 				}
 			case "testcase":
@@ -154,7 +154,9 @@ func (g *gather) junit(r io.Reader) error {
 				if err := dec.DecodeElement(&c, &t); err != nil {
 					return fmt.Errorf("not a JUnit report: %w", noEOF(err))
 				}
-				if err := g.add(c.test(suites)); err != nil {
+				test := c.test(suites.path())
+				suites.ended(test.Status)
+				if err := g.add(test); err != nil {
 					return err
 				}
 			default:
@@ -164,6 +166,9 @@ func (g *gather) junit(r io.Reader) error {
 			}
 		case xml.EndElement:
 			if t.Name.Local == "testsuite" && len(suites) > 0 {
+				if err := g.suite(suites); err != nil {
+					return err
+				}
 				suites = suites[:len(suites)-1]
 			}
 		}
@@ -219,10 +224,10 @@ func attribute(t xml.StartElement, name string) string {
 	return ""
 }
 
-func (c *junitCase) test(suites []string) Test {
+func (c *junitCase) test(suite string) Test {
 	home := c.ClassName
 	if home == "" {
-		home = strings.Join(slices.DeleteFunc(slices.Clone(suites), func(s string) bool { return s == "" }), "/")
+		home = suite
 	}
 	t := Test{Name: strings.TrimPrefix(home+"/"+c.Name, "/"), Status: Pass}
 	if c.File != "" && !strings.Contains(home, c.File) {
