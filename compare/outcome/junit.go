@@ -226,7 +226,7 @@ func attribute(t xml.StartElement, name string) string {
 
 func (c *junitCase) test(suite string) Test {
 	home := c.ClassName
-	if home == "" {
+	if home == "" || home == "test" { // what node --test says of each test
 		home = suite
 	}
 	t := Test{Name: strings.TrimPrefix(home+"/"+c.Name, "/"), Status: Pass}
