@@ -234,16 +234,8 @@ func (j *judge) times(n int, other *side, plan align.Plan) {
 	}
 }
 
-// atOnce marks the route of requests that a test sent at the same time.
-const atOnce = " (at once)"
-
 func pairOf(before, after *side, p align.Pair) differ.Pair {
-	pair := differ.Pair{Before: before.exchange(p.Before), After: after.exchange(p.After)}
-	if p.Raced { // what chance does there must not count as noise elsewhere
-		pair.Before.Route += atOnce
-		pair.After.Route += atOnce
-	}
-	return pair
+	return differ.Pair{Before: before.exchange(p.Before), After: after.exchange(p.After), Raced: p.Raced}
 }
 
 // compare holds one run of AFTER against BEFORE: first every pair is bound, then each is

@@ -73,7 +73,7 @@ func (j *judge) pair(before, after *side, p align.Pair, r differ.Result) {
 	in := map[groupKey]bool{}
 	for i := range r.Findings {
 		f := r.Findings[i]
-		if p.Raced {
+		if p.Raced || f.Chance {
 			f = raced(f)
 		}
 		j.finding(groupKey{route, f.Part, f.Class, f.Kind, f.Severity}, f, before, after, p, in)

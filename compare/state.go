@@ -46,7 +46,7 @@ func asExchange(name string, t state.Table) differ.Exchange {
 	}
 	return differ.Exchange{
 		Method: http.MethodPost, Path: "/" + name, Route: "TABLE /" + name, Status: http.StatusOK,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: body,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: body, Rows: true,
 	}
 }
 
@@ -89,6 +89,9 @@ func (j *judge) state() {
 		in := map[groupKey]bool{}
 		for _, f := range r.Findings {
 			f.Part = inState
+			if f.Chance {
+				f = raced(f)
+			}
 			j.finding(groupKey{pairs[i].Before.Route, f.Part, f.Class, f.Kind, f.Severity}, f, nil, nil, align.Pair{}, in)
 		}
 		j.report.State.Tables = append(j.report.State.Tables, t)

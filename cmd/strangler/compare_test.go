@@ -78,7 +78,7 @@ func suiteOf(t *testing.T, bin, tests string) []string {
 // against the same monolith as BEFORE and AFTER: nothing may be found, in the databases
 // neither. Then a write is lost that no test reads back.
 func TestCompareShopWithItself(t *testing.T) {
-	bin, out := t.TempDir(), t.TempDir()
+	bin, dir := t.TempDir(), t.ArtifactDir()
 	tests, times, runs := "TestCheckout$|TestReviews$|TestCartItems", 1, 2
 	if os.Getenv("SOAK") != "" {
 		tests, times, runs = ".", 20, 3
@@ -92,25 +92,29 @@ func TestCompareShopWithItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	specFile := filepath.Join(out, "state.json")
+	specFile := filepath.Join(dir, "state.json")
 	if err := os.WriteFile(specFile, spec, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"compare", "run", "--before", s.url, "--after", s.url, "--reset", s.reset, "--out", out, "--state", specFile, "--rules", "../../acceptance/compare.rules.json", "--quiet", "--before-runs", strconv.Itoa(runs), "--"}
 	for i := range times {
+		out := filepath.Join(dir, strconv.Itoa(i+1))
+		args := []string{"compare", "run", "--before", s.url, "--after", s.url, "--reset", s.reset, "--out", out, "--state", specFile, "--rules", "../../acceptance/compare.rules.json", "--quiet", "--before-runs", strconv.Itoa(runs), "--"}
 		text, code := strangler(t, append(args, command...)...)
-		if code != program.OK {
-			t.Fatalf("comparison %d of the shop with itself: exit code %d\n%s", i+1, code, text)
+		r, err := report.Read(filepath.Join(out, "report.json"))
+		if err != nil {
+			t.Fatalf("%v: exit code %d\n%s", err, code, text)
+		}
+		if code != program.OK || len(r.Findings) > 0 {
+			t.Errorf("comparison %d of the shop with itself: exit code %d, %d findings\n%s", i+1, code, len(r.Findings), text)
+		}
+		if r.Totals.Exchanges < 30 || r.State == nil || len(r.State.Tables) < 20 {
+			t.Errorf("comparison %d: %d exchanges, state %+v", i+1, r.Totals.Exchanges, r.State)
+		}
+		if !t.Failed() && i+1 < times {
+			os.RemoveAll(out) // what is kept is what has to be looked at
 		}
 	}
-	r, err := report.Read(filepath.Join(out, "report.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(r.Findings) > 0 || r.Totals.Exchanges < 30 || r.State == nil || len(r.State.Tables) < 20 {
-		t.Errorf("%d findings, %d exchanges, state %+v", len(r.Findings), r.Totals.Exchanges, r.State)
-	}
-	loseAWrite(t, out)
+	loseAWrite(t, filepath.Join(dir, strconv.Itoa(times)))
 }
 
 // loseAWrite takes a row out of the state after AFTER and compares again.

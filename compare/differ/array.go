@@ -16,7 +16,14 @@ func (w *walk) array(a, b value) {
 	}
 	known, _ := w.noise.at(w.place())
 	unordered := rule != nil && rule.array.Unordered
-	pairs, moved := w.align(a, b, rule, unordered || known.unordered)
+	pairs, moved := []sequence.Pair(nil), false
+	paired := false
+	if w.pair.Before.Rows && len(w.path) == 0 {
+		pairs, paired = w.rows(a.kids, b.kids)
+	}
+	if !paired {
+		pairs, moved = w.align(a, b, rule, unordered || known.unordered)
+	}
 	w.learn(moved || len(a.kids) != len(b.kids), func(v *variation) {
 		v.unordered = v.unordered || moved
 		v.elastic = v.elastic || len(a.kids) != len(b.kids)

@@ -19,6 +19,7 @@ type Exchange struct {
 	Header  http.Header // of the response, names in canonical form
 	Body    []byte      // of the response, without content encoding
 	At      time.Time   // when it was answered; zero is unknown
+	Rows    bool        // the body is an array of rows of a database, in any order
 }
 
 func (e Exchange) route() string {
@@ -37,7 +38,10 @@ func (e Exchange) writes() bool {
 }
 
 // A Pair is the same request answered by both sides.
-type Pair struct{ Before, After Exchange }
+type Pair struct {
+	Before, After Exchange
+	Raced         bool // the requests were sent at once with others: which belongs to which is chance
+}
 
 // A Differ compares exchanges under compiled rules. Any number of goroutines may use it.
 type Differ struct {
@@ -98,7 +102,7 @@ func (d *Differ) CompareAll(noise *Noise, pairs []Pair) []Result {
 // Learn notes in noise where two answers of BEFORE to the same request differ. Answers with
 // different statuses teach nothing but that.
 func (d *Differ) Learn(noise *Noise, one, other Exchange) {
-	w := d.walk(learning, noise, nil, Pair{one, other})
+	w := d.walk(learning, noise, nil, Pair{Before: one, After: other})
 	w.exchange()
 	w.finish()
 }

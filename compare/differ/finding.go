@@ -88,6 +88,8 @@ type Finding struct {
 	// them it differed by itself.
 	Samples int `json:"samples"`
 	Varied  int `json:"varied"`
+	// Chance marks an identifier of a [Pair] that was Raced: what it stands for says nothing.
+	Chance bool `json:"chance,omitempty"`
 }
 
 // String returns the finding on one line.

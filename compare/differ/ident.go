@@ -1,6 +1,7 @@
 package differ
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -14,14 +15,16 @@ type identities struct {
 	after, before         map[identifier]string // by the identifier of the other side
 	seedBefore, seedAfter map[identifier]bool   // seen before a write could have minted them
 	namespaces            []string
-	chosen, chooser       map[string]string // texts that the client made up, and back
+	racing                bool                // what is bound now is bound by chance
+	raced                 map[identifier]bool // of either side, what was bound so
+	chosen, chooser       map[string]string   // texts that the client made up, and back
 }
 
 func newIdentities() *identities {
 	return &identities{
 		after: map[identifier]string{}, before: map[identifier]string{},
 		seedBefore: map[identifier]bool{}, seedAfter: map[identifier]bool{},
-		chosen: map[string]string{}, chooser: map[string]string{},
+		raced: map[identifier]bool{}, chosen: map[string]string{}, chooser: map[string]string{},
 	}
 }
 
@@ -75,7 +78,11 @@ func (t *identities) observe(namespace, x, y string, minted bool) {
 	case xBound || yBound:
 	case minted && !t.seedBefore[xid] && !t.seedAfter[yid]:
 		x, y = strings.Clone(x), strings.Clone(y) // they outlive the bodies that they are part of
-		t.after[identifier{namespace, x}], t.before[identifier{namespace, y}] = y, x
+		xid, yid = identifier{namespace, x}, identifier{namespace, y}
+		t.after[xid], t.before[yid] = y, x
+		if t.racing {
+			t.raced[xid], t.raced[yid] = true, true
+		}
 		if !slices.Contains(t.namespaces, namespace) {
 			t.namespaces = append(t.namespaces, namespace)
 		}
@@ -118,10 +125,41 @@ func (w *walk) namespaceOf(v value) (string, bool) {
 	case v.kind == stringValue && isOpaque(v.text):
 		return "", true
 	case v.kind == numberValue && isInteger(v.text), v.kind == stringValue && len(v.text) <= 18 && isDigits(v.text):
-		ns := numberNamespace(w.path, w.route)
+		ns := cmp.Or(w.kindBeside(), numberNamespace(w.path, w.route))
 		return ns, ns != ""
 	}
 	return "", false
+}
+
+// enter notes the object whose members are walked through, and returns what leaves it.
+func (w *walk) enter(object value) (leave func()) {
+	outer := w.within
+	w.within = object
+	return func() { w.within = outer }
+}
+
+// anyKind are names of columns that hold an identifier of whatever the column beside it says.
+var anyKind = []string{"entity", "object", "subject", "target", "resource", "record"}
+
+// kindBeside returns what another member says that the current one identifies: entity says it
+// of entity_id, owner_type of owner_id.
+func (w *walk) kindBeside() string {
+	i := len(w.path) - 1
+	if i < 0 || w.path[i].index >= 0 {
+		return ""
+	}
+	stem, ok := strings.CutSuffix(w.path[i].name, "_id")
+	if !ok {
+		return ""
+	}
+	kind, ok := memberOf(w.within, stem+"_type")
+	if !ok && slices.Contains(anyKind, stem) {
+		kind, ok = memberOf(w.within, stem)
+	}
+	if !ok || kind.kind != stringValue || isData(kind.text) {
+		return ""
+	}
+	return singular(kind.text)
 }
 
 // numberNamespace derives from its place what a small number identifies: order_id and

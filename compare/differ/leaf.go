@@ -15,8 +15,11 @@ func (w *walk) leaf(a, b value) {
 	case learning:
 		bound := !equal(a, b) && w.bound(a, b)
 		w.learn(!equal(a, b) && !bound, func(v *variation) { v.see(shapeOf(a)); v.see(shapeOf(b)) })
-		if bound {
+		switch {
+		case bound:
 			w.noise.renames(w.place())
+		case equal(a, b) && w.crossed(a, b):
+			w.noise.crosses(w.place())
 		}
 		return
 	}
@@ -27,7 +30,9 @@ func (w *walk) leaf(a, b value) {
 			w.sameForm(a, b)
 			return
 		} else if v == violated {
-			w.find(Identity, Breaking, &a, &b, "AFTER identifies something else than BEFORE")
+			ns, _ := w.namespaceOf(a)
+			chance := w.ids.raced[identifier{ns, a.text}] || w.ids.raced[identifier{ns, b.text}]
+			w.report(Finding{Kind: Identity, Severity: Breaking, Before: w.show(&a), After: w.show(&b), Explanation: "AFTER identifies something else than BEFORE", Chance: chance})
 			return
 		}
 	}
@@ -57,6 +62,15 @@ func (w *walk) bound(a, b value) bool {
 	}
 	v, _ := w.identity(a, b)
 	return v == same || v == unknown && a.kind == stringValue && w.sameText(a.text, b.text, nil)
+}
+
+// crossed reports whether two runs of BEFORE call different things by the same name.
+func (w *walk) crossed(a, b value) bool {
+	if w.ids == nil {
+		return false
+	}
+	v, _ := w.identity(a, b)
+	return v == violated
 }
 
 // sameForm checks that identifiers of the same thing look alike on both sides.

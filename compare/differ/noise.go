@@ -30,6 +30,7 @@ type place struct {
 // A variation is what BEFORE was seen to do in one class.
 type variation struct {
 	samples, varied int
+	crossed         int     // the same identifier for different things
 	shapes          []shape // the shapes seen, when the value varied
 	renamed         bool    // each run has names of its own for the same things
 	optional        bool    // absent on one side
@@ -130,6 +131,15 @@ func (n *Noise) renames(p place) {
 	defer n.mu.Unlock()
 	if v, ok := n.classes[p]; ok {
 		v.renamed = true
+	}
+}
+
+// crosses notes that BEFORE's runs give the same name to different things at a place.
+func (n *Noise) crosses(p place) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if v, ok := n.classes[p]; ok {
+		v.crossed++
 	}
 }
 

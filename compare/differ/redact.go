@@ -21,8 +21,11 @@ type Redactor struct {
 // secretWords mark a name as that of a secret, wherever they stand in it.
 var secretWords = []string{
 	"password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "authorization", "cookie",
-	"credential", "cardnumber", "cvv", "cvc", "iban", "ssn", "csrf", "sessionid",
+	"credential", "cardnumber", "csrf", "sessionid",
 }
+
+// shortWords do so, too, but not in what was generated: there they stand by chance.
+var shortWords = []string{"cvv", "cvc", "iban", "ssn"}
 
 // secretNames are names of secrets as a whole.
 var secretNames = []string{"card", "pan", "pin", "sid", "session", "auth", "pwd", "signature", "otp"}
@@ -60,8 +63,21 @@ func plain(name string) string {
 // Secret reports whether a member, parameter, header or cookie of this name holds a secret.
 func (r *Redactor) Secret(name string) bool {
 	name = plain(name)
+	has := func(word string) bool { return strings.Contains(name, word) }
 	return slices.Contains(secretNames, name) || slices.Contains(r.names, name) ||
-		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
+		slices.ContainsFunc(secretWords, has) || slices.ContainsFunc(shortWords, has) && !generated(name)
+}
+
+// generated reports whether a name is made of letters and more than a few digits.
+func generated(name string) bool {
+	const few = 2
+	digits := 0
+	for i := range len(name) {
+		if digit(name[i]) {
+			digits++
+		}
+	}
+	return isToken(name) && digits > few
 }
 
 // Hash returns what stands for a secret.

@@ -14,6 +14,7 @@ func (d *Differ) Suite(noise *Noise) *Suite { return &Suite{d, noise, newIdentit
 
 // Bind is pass 1: it binds the identifiers that the pair minted.
 func (s *Suite) Bind(pair Pair) {
+	s.ids.racing = pair.Raced
 	w := s.d.walk(binding, s.noise, s.ids, pair)
 	w.exchange()
 	w.finish()

@@ -26,6 +26,7 @@ type walk struct {
 	route  string
 	part   Part
 	path   []step
+	within value  // the object around the current path
 	label  string // place of what has no path: a header, a query parameter
 	result Result
 	budget int // bytes of fingerprints left
@@ -140,6 +141,7 @@ func (w *walk) object(a, b value) {
 	if len(a.kids)+len(b.kids) == 0 {
 		w.result.Leaves++
 	}
+	defer w.enter(a)()
 	var lost, gained []member
 	var lostAgain, gainedAgain []member
 	for i, j := 0, 0; i < len(a.kids) || j < len(b.kids); {
@@ -291,12 +293,19 @@ func (w *walk) learn(varied bool, change func(*variation)) {
 	}
 }
 
+// atOnce marks the route of requests that were sent at the same time.
+const atOnce = " (at once)"
+
 func (w *walk) place() place {
 	c := w.label
 	if c == "" {
 		c = class(w.path)
 	}
-	return place{w.route, w.part, c}
+	route := w.route
+	if w.pair.Raced { // what chance does there must not count as noise elsewhere
+		route += atOnce
+	}
+	return place{route, w.part, c}
 }
 
 // accept notes that a difference at the current path is relaxed.
@@ -338,7 +347,7 @@ func (w *walk) report(f Finding) {
 	at := w.place()
 	f.Part, f.Pointer, f.Class = w.part, w.pointer(), at.class
 	if known, ok := w.noise.at(at); ok {
-		f.Samples, f.Varied = known.samples, known.varied
+		f.Samples, f.Varied = known.samples, known.varied+known.crossed
 		f.Explanation += fmt.Sprintf("; BEFORE differed from itself here in %d of %d samples", f.Varied, f.Samples)
 		if f.Samples < 3 && (f.Kind == Value || f.Kind == Identity) {
 			f.Explanation += ", too few to rule out chance"
