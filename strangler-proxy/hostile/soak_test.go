@@ -157,9 +157,9 @@ func TestManyRequestsTakeNoMemory(t *testing.T) {
 	}
 }
 
-// AC35: what the proxy adds to a request, at 1000 a second on 16 connections. The 99th
-// percentile is shown only: it is that of whatever else the machine does. The short form
-// sees to it that every request is answered.
+// AC35: what the proxy adds to a request, at 1000 a second on 16 connections. The best of
+// some rounds counts, or it would be what else the machine does; the short form judges no
+// time and sees to it that every request is answered.
 func TestWhatTheProxyAddsToARequest(t *testing.T) { //nolint:paralleltest // the other tests would be measured
 	upstream := newLoop(t)
 	p := start(t, "monolith: http://"+upstream+"\n")
@@ -171,6 +171,9 @@ func TestWhatTheProxyAddsToARequest(t *testing.T) { //nolint:paralleltest // the
 	t.Logf("p50 %v direct, %v proxied; p99 %v direct, %v proxied", direct.half, proxied.half, direct.most, proxied.most)
 	if added := proxied.half - direct.half; soak() && added > 300*time.Microsecond {
 		t.Errorf("the proxy adds %v to the median", added)
+	}
+	if added := proxied.most - direct.most; soak() && added > 2*time.Millisecond {
+		t.Errorf("the proxy adds %v to the 99th percentile", added)
 	}
 }
 
