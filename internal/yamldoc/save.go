@@ -37,7 +37,7 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if len(source) > LimitBytes {
-		return nil, fmt.Errorf("%s: the file is larger than %d MiB", path, LimitBytes>>20)
+		return nil, fmt.Errorf("%s: the file is larger than %d MiB, as none need be: is it the right one?", path, LimitBytes>>20)
 	}
 	return source, nil
 }

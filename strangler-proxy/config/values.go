@@ -58,7 +58,7 @@ func (c *checker) expand(parts []string) (value string, unset bool, reason strin
 	case operator == "?" && operand != "":
 		return "", true, "environment variable " + name + ": " + operand
 	}
-	return "", true, "environment variable " + name + " is not set"
+	return "", true, "environment variable " + name + " is not set: set it, or write ${" + name + ":-default}"
 }
 
 func (c *checker) address(n *yamldoc.Node, what string) string {

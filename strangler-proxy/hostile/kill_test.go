@@ -99,7 +99,7 @@ func TestServiceIsKilledAgainAndAgain(t *testing.T) {
 	for i := range concurrency {
 		clients.Go(func() { seen.clientOf(t, p, i, 500/concurrency, stop) })
 	}
-	rounds := size(20, 3)
+	rounds, recovered := size(20, 3), time.Hour
 	for range rounds {
 		enough := seen.service.Load() + 100
 		await(t, "answers of the service", 20*time.Second, func() bool { return seen.service.Load() > enough })
@@ -107,12 +107,18 @@ func TestServiceIsKilledAgainAndAgain(t *testing.T) {
 		enough = seen.monolith.Load() + 50
 		await(t, "answers of the monolith", 20*time.Second, func() bool { return seen.monolith.Load() > enough })
 		_, kill = newUpstream(t, address, book)
+		back, before := time.Now(), seen.service.Load()
+		await(t, "the service to be asked again", 20*time.Second, func() bool { return seen.service.Load() > before })
+		recovered = min(recovered, time.Since(back)) // the least: a busy machine delays some of them
 	}
 	enough := seen.service.Load() + 100
 	await(t, "answers of the service", 20*time.Second, func() bool { return seen.service.Load() > enough })
 	close(stop)
 	clients.Wait()
-	t.Logf("%d answers of the service, %d of the monolith; %d writes failed in %d kills", seen.service.Load(), seen.monolith.Load(), seen.failed.Load(), rounds)
+	t.Logf("%d answers of the service, %d of the monolith; %d writes failed in %d kills; asked again after %v", seen.service.Load(), seen.monolith.Load(), seen.failed.Load(), rounds, recovered)
+	if recovered > 1200*time.Millisecond {
+		t.Errorf("the service is asked again after %v at least; the breaker waits 200ms", recovered)
+	}
 	if failed := seen.failed.Load(); failed > int64(rounds*concurrency) {
 		t.Errorf("%d writes failed, of %d at a time, in %d kills", failed, concurrency, rounds)
 	}
