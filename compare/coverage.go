@@ -56,7 +56,7 @@ func (j *judge) coverage() {
 		c.Covered = c.Success > 0 && (c.Error > 0 || c.Operation && !documentsErrors(c.Documented))
 	}
 	for _, route := range slices.Sorted(maps.Keys(unknown)) {
-		j.warn("%s, which no OpenAPI file describes, was asked for %d times", route, unknown[route])
+		j.warn("%s, which no OpenAPI file describes, was asked for %s", route, count(unknown[route], "time"))
 	}
 }
 

@@ -103,7 +103,7 @@ func (j *judge) advise() {
 		}
 	}
 	if few > 0 {
-		j.warn("%d noisy places have fewer than %d samples; --before-runs %d makes the next comparison surer", few, enoughSamples, len(j.in.Before)+1)
+		j.warn("%s with fewer than %d samples; --before-runs %d makes the next comparison surer", count(few, "noisy place"), enoughSamples, len(j.in.Before)+1)
 	}
 	if j.noise.Full() {
 		j.warn("there are more noisy places than are remembered; some noise is reported as findings")
@@ -112,7 +112,7 @@ func (j *judge) advise() {
 		j.warn("the rule %s (%s) matched nothing", u.Rule, u.Path)
 	}
 	if n := j.report.Totals.Unattributed; n > 0 {
-		j.warn("%d exchanges belong to no known test; send the test's name as X-Compare-Test", n)
+		j.warn("%s of no known test; send the test's name as X-Compare-Test", count(n, "exchange"))
 	}
 }
 
