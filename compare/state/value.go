@@ -26,7 +26,8 @@ func asStored(v any) any {
 const toMicrosecond = "2006-01-02T15:04:05.000000Z"
 
 // asMeant is asStored for databases of different kinds, where one has no type for what the
-// other has: a yes is 1, text that is a time is that time, text that is JSON is that JSON.
+// other has: a yes is 1, a fraction has no zeros at its end, text that is a time is that time,
+// text that is JSON is that JSON.
 func asMeant(v any) any {
 	switch v := v.(type) {
 	case bool:
@@ -36,6 +37,8 @@ func asMeant(v any) any {
 		return 0
 	case time.Time:
 		return v.UTC().Format(toMicrosecond)
+	case json.Number:
+		return withoutZeros(v)
 	}
 	text, ok := asStored(v).(string)
 	if !ok {
@@ -48,6 +51,14 @@ func asMeant(v any) any {
 		return json.RawMessage(text)
 	}
 	return text
+}
+
+// withoutZeros cuts the zeros that end a fraction: NUMERIC(9,2) of PostgreSQL keeps 19.90, SQLite 19.9.
+func withoutZeros(n json.Number) json.Number {
+	if !strings.Contains(n.String(), ".") || strings.ContainsAny(n.String(), "eE") {
+		return n
+	}
+	return json.Number(strings.TrimRight(strings.TrimRight(n.String(), "0"), "."))
 }
 
 // timeOf reads text that is a date and a time of day, as SQLite's functions and RFC 3339 write it;

@@ -17,7 +17,8 @@ const (
 
 // Dump reads every table of the file at path in one snapshot, tables by name and rows by
 // primary key, once nobody has written for half a second (or after 15 seconds). It writes
-// nothing. It calls table before the rows of each; values are as the driver gives them.
+// nothing. It calls table before the rows of each; values are as the driver gives them, but for
+// days of DATE columns, which are text.
 func Dump(ctx context.Context, path string, table func(name string, columns []string) error, row func(values []any) error) error {
 	if err := checkPath(path); err != nil {
 		return err
@@ -114,6 +115,10 @@ func dumpTable(ctx context.Context, tx *sql.Tx, name string, table func(string, 
 	if err != nil {
 		return err
 	}
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return err
+	}
 	if err := table(name, columns); err != nil {
 		return err
 	}
@@ -125,11 +130,22 @@ func dumpTable(ctx context.Context, tx *sql.Tx, name string, table func(string, 
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
+		asDays(types, values)
 		if err := row(values); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
+}
+
+// asDays takes back what the driver makes of a DATE column: it has no time of day.
+func asDays(types []*sql.ColumnType, values []any) {
+	for i, v := range values {
+		at, ok := v.(time.Time)
+		if ok && strings.EqualFold(types[i].DatabaseTypeName(), "DATE") && at.Equal(at.Truncate(24*time.Hour)) {
+			values[i] = at.UTC().Format(time.DateOnly)
+		}
+	}
 }
 
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
