@@ -183,6 +183,7 @@ func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
 	if there == nil || len(have.Key) == 0 {
 		return
 	}
+	s.sequence(have, there)
 	from, to, obstacles := schema.Match(have, there, p.Columns)
 	if len(obstacles) == 0 {
 		if c, ok := e.Target.(dialect.Converter); ok {
@@ -196,6 +197,15 @@ func (s *Survey) table(e *Engine, p plan.Table, have, there *schema.Table) {
 		}
 	}
 	s.from, s.to = append(s.from, from), append(s.to, to)
+}
+
+// sequence refuses a table whose numbers would go on from the wrong end.
+func (s *Survey) sequence(have, there *schema.Table) {
+	words := map[bool]string{true: "down", false: "up"}
+	if from, to := have.Sequence, there.Sequence; from != nil && to != nil && (from.Step < 0) != (to.Step < 0) {
+		s.refuse(have.Name, "let both count in one direction: ALTER SEQUENCE … INCREMENT BY …",
+			"its numbers (column %s) count %s in the source and %s in the target", from.Column, words[from.Step < 0], words[to.Step < 0])
+	}
 }
 
 func (s *Survey) obstacles(table string, obstacles []schema.Obstacle) {

@@ -115,6 +115,8 @@ type Sequence struct {
 	Name   string // empty: it has none of its own
 	Column string
 	Step   int64 // negative: it counts downwards
+	// Least and Most are its bounds, in PostgreSQL.
+	Least, Most int64
 }
 
 // A Catalog is what a database says about the tables of a split and about all that

@@ -224,31 +224,6 @@ func (in *inspector) triggers(ctx context.Context, t *schema.Table, r relation) 
 	return nil
 }
 
-func (in *inspector) sequence(ctx context.Context, t *schema.Table, r relation) error {
-	sequences, err := r.sequences(ctx, in.c)
-	if err != nil {
-		return err
-	}
-	if len(sequences) > 1 {
-		t.Obstacles = append(t.Obstacles, schema.Obstacle{
-			Reason: fmt.Sprintf("two sequences feed it, %s and %s; the engine carries over one a table", sequences[0].quoted(), sequences[1].quoted()),
-			Remedy: "drop the default of one of them",
-		})
-	}
-	if len(sequences) == 0 {
-		return nil
-	}
-	s := sequences[0]
-	t.Sequence = &schema.Sequence{Name: s.quoted(), Column: s.Column, Step: s.Increment}
-	if s.Cycle {
-		t.Obstacles = append(t.Obstacles, schema.Obstacle{
-			Reason: fmt.Sprintf("its sequence %s starts again when it is used up, so no number is the last", s.quoted()),
-			Remedy: fmt.Sprintf("ALTER SEQUENCE %s NO CYCLE", s.quoted()),
-		})
-	}
-	return nil
-}
-
 // actions are the words for what pg_constraint abbreviates.
 var actions = map[string]string{"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 

@@ -78,7 +78,8 @@ func columnSQL(c column, seq *schema.Sequence) string {
 		if c.Identity == "a" {
 			kind = "ALWAYS"
 		}
-		s += fmt.Sprintf(" GENERATED %s AS IDENTITY (INCREMENT BY %d)", kind, seq.Step)
+		least, most := within(seq, c.Type)
+		s += fmt.Sprintf(" GENERATED %s AS IDENTITY (INCREMENT BY %d MINVALUE %d MAXVALUE %d)", kind, seq.Step, least, most)
 	case c.Default != "":
 		s += " DEFAULT " + c.Default
 	}

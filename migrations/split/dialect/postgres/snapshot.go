@@ -210,7 +210,8 @@ func (s *snapshot) Fraction(ctx context.Context, shape *schema.Shape, key value.
 	return min(1, part/whole), nil
 }
 
-// HighWater looks at the sequence and at the table.
+// HighWater looks at the sequence and at the table, there only at what the sequence could
+// ever hand out.
 func (s *snapshot) HighWater(ctx context.Context, shape *schema.Shape) (int64, bool, error) {
 	seq := shape.Table.Sequence
 	if seq == nil {
@@ -227,8 +228,8 @@ func (s *snapshot) HighWater(ctx context.Context, shape *schema.Shape) (int64, b
 	}
 	var high int64
 	err = s.tx.QueryRow(ctx, fmt.Sprintf(`
-		SELECT %s((SELECT CASE WHEN is_called THEN last_value ELSE last_value - %d END FROM %s), (SELECT %s(%s)::bigint FROM %s))`,
-		pick, seq.Step, seq.Name, extreme, quote(seq.Column), l.quoted())).Scan(&high)
+		SELECT %[1]s((SELECT CASE WHEN is_called THEN last_value ELSE last_value - %[2]d END FROM %[3]s), (SELECT %[4]s(%[5]s)::bigint FROM %[6]s WHERE %[5]s BETWEEN %[7]d AND %[8]d))`,
+		pick, seq.Step, seq.Name, extreme, quote(seq.Column), l.quoted(), seq.Least, seq.Most)).Scan(&high)
 	if err != nil {
 		return 0, false, fmt.Errorf("sequence %s: %w", seq.Name, explain(err))
 	}
