@@ -108,10 +108,10 @@ func (c *http1Conn) End(*http1.Fields) error { return c.Flush() }
 
 // Tunnel implements upstream.Client.
 func (c *http1Conn) Tunnel(up upstream.Stream) error {
+	c.flight.Upgrade() // before the client knows: a drain that it then asks for tells of it
 	if err := c.Flush(); err != nil {
 		return upstream.ErrGone
 	}
-	c.flight.Upgrade()
 	c.front.conns.Add(-1)
 	defer c.front.conns.Add(1)
 	var both sync.WaitGroup
