@@ -199,6 +199,7 @@ func (j *judge) gathered() {
 			r.Findings = append(r.Findings, *f)
 		}
 	}
+	j.tallied()
 	for _, k := range slices.SortedFunc(maps.Keys(j.calls), func(a, b callKey) int {
 		return cmp.Or(cmp.Compare(a.route, b.route), cmp.Compare(a.side, b.side))
 	}) {
@@ -209,6 +210,22 @@ func (j *judge) gathered() {
 	}
 	for _, c := range j.noise.Classes() {
 		r.Noise = append(r.Noise, report.Noise{NoisyClass: c, Few: c.Samples < enoughSamples})
+	}
+}
+
+// tallied counts the findings of each table, without those that are left to chance.
+func (j *judge) tallied() {
+	if j.report.State == nil {
+		return
+	}
+	tables := j.report.State.Tables
+	for i := range tables {
+		tables[i].Findings = 0
+		for _, f := range j.report.Findings {
+			if f.Part == inState && f.Route == tableRoute(tables[i].Name) {
+				tables[i].Findings += f.Count
+			}
+		}
 	}
 }
 

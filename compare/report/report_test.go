@@ -148,6 +148,23 @@ func TestReadRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
+// TestPageNeedsNoNetwork: the page forbids the browser to load anything, and asks for nothing.
+func TestPageNeedsNoNetwork(t *testing.T) {
+	t.Parallel()
+	var page bytes.Buffer
+	if err := sample().HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page.String(), `content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"`) {
+		t.Error("the page does not forbid to load things")
+	}
+	for _, asks := range []string{"<link", "<img", "<iframe", " src=", "@import", "url(", "fetch(", "XMLHttpRequest"} {
+		if strings.Contains(page.String(), asks) {
+			t.Errorf("the page has %s", asks)
+		}
+	}
+}
+
 // TestPageStaysSmall: five thousand exchanges, each with a finding of its own.
 func TestPageStaysSmall(t *testing.T) {
 	t.Parallel()
