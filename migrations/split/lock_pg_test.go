@@ -65,6 +65,7 @@ func TestLongTransactionOnPostgreSQL(t *testing.T) {
 	}
 	t.Logf("%d cut-overs gave up, the last: %v", tries, err)
 	testkit.Check(t, tx.Commit())
+	e.Plan.Limits.Hold = 20 * time.Second // nothing stands in the way any more, whatever the machine is busy with
 	_, err = e.SwitchBy(t.Context(), ownership.Target, split.SwitchOptions{})
 	testkit.Check(t, err)
 	var wrote, arrived int

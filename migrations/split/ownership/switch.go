@@ -154,8 +154,9 @@ func (s *Switch) bounded(ctx context.Context, step Step) (context.Context, conte
 		return context.WithDeadlineCause(ctx, s.held.Add(s.Hold), fmt.Errorf("clients were held for %s: %w", s.Hold, ErrTooLong))
 	case WhileFenced:
 		end := s.began.Add(s.Fence)
-		if held := s.held.Add(s.Hold); held.Before(end) {
-			end = held
+		if s.held.Add(s.Hold).Before(end) {
+			step.Bound = WhileHeld
+			return s.bounded(ctx, step)
 		}
 		return context.WithDeadlineCause(ctx, end, fmt.Errorf("the tables were fenced for %s: %w", s.Fence, ErrTooLong))
 	case Committed:
