@@ -194,6 +194,7 @@ type foreignKey struct {
 	From       string // SCHEMA.TABLE
 	FromCols   []string
 	To         string
+	Parent     string // To as SQL
 	ToCols     []string
 	OnDelete   string // a no action, r restrict, c cascade, n set null, d set default
 	OnUpdate   string
@@ -208,7 +209,7 @@ func (r relation) foreignKeys(ctx context.Context, c *pgx.Conn) ([]foreignKey, e
 		some = "k.confdelsetcols"
 	}
 	rows, err := c.Query(ctx, `
-		SELECT k.conname AS name, fs.nspname || '.' || f.relname AS from, ts.nspname || '.' || t.relname AS to,
+		SELECT k.conname AS name, fs.nspname || '.' || f.relname AS from, ts.nspname || '.' || t.relname AS to, quote_ident(ts.nspname) || '.' || quote_ident(t.relname) AS parent,
 			ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(num, pos)
 				JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.pos) AS from_cols,
 			ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(num, pos)

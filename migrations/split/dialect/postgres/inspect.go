@@ -77,7 +77,7 @@ func (in *inspector) table(ctx context.Context, cat *schema.Catalog, called stri
 		return nil // what follows means nothing for a view
 	}
 	t.Obstacles = append(t.Obstacles, relationObstacles(r)...)
-	for _, read := range []func(context.Context, *schema.Table, relation) error{in.columns, in.indexes, in.triggers, in.sequence} {
+	for _, read := range []func(context.Context, *schema.Table, relation) error{in.columns, in.indexes, in.triggers, in.sequence, in.rights} {
 		if err := read(ctx, t, r); err != nil {
 			return err
 		}
