@@ -141,7 +141,7 @@ func TestManyRequestsTakeNoMemory(t *testing.T) {
 	}
 	memory := p.resident()
 	const rounds = 6
-	each, least := size(3_600_000, 18_000)/rounds, math.Inf(1)
+	each, least := size(3_600_000, 60_000)/rounds, math.Inf(1)
 	for range rounds { // what runs beside allocates now and then: the best shows what the requests do
 		before := mallocs()
 		askAll(t, regulars, each)
@@ -149,7 +149,7 @@ func TestManyRequestsTakeNoMemory(t *testing.T) {
 	}
 	grown := p.resident() - memory
 	t.Logf("%d requests: %.0f allocations for %d; resident memory grew by %d KiB from %d KiB", each*rounds, least, each, grown>>10, memory>>10)
-	if least > 1000+float64(each)/100 {
+	if least > 2000+float64(each)/100 { // a scrape of the metrics costs about that, give or take
 		t.Errorf("%.0f allocations for %d requests", least, each)
 	}
 	if grown > max(memory/10, 4<<20) {
