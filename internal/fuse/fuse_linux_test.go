@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		release()
 		other()
 		stop()
+		time.Sleep(time.Minute) // SIGTERM ends it as soon as it goes on
 	case "running":
 		f.Hold()
 		time.Sleep(limit + limit/4)
