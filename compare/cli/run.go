@@ -30,6 +30,7 @@ type recordFlags struct {
 	health  string
 	host    string
 	headers []string
+	header  http.Header // of headers, once they were checked
 	timeout time.Duration
 	wait    time.Duration
 	maxBody int64
@@ -62,7 +63,8 @@ func (f *recordFlags) check() error {
 	default:
 		return program.Fail(program.Usage, "use auto, gotest, junit:GLOB, tap or exit", "--results %s", r)
 	}
-	if _, err := f.header(); err != nil {
+	var err error
+	if f.header, err = headerOf(f.headers); err != nil {
 		return err
 	}
 	if f.maxBody <= 0 || f.timeout <= 0 || f.wait <= 0 {
@@ -71,10 +73,10 @@ func (f *recordFlags) check() error {
 	return nil
 }
 
-// header are the headers that requests are sent with.
-func (f *recordFlags) header() (http.Header, error) {
+// headerOf reads headers as they are given on the command line.
+func headerOf(texts []string) (http.Header, error) {
 	all := http.Header{}
-	for _, text := range f.headers {
+	for _, text := range texts {
 		name, value, found := strings.Cut(text, ":")
 		value = strings.TrimSpace(value)
 		switch {
@@ -90,11 +92,10 @@ func (f *recordFlags) header() (http.Header, error) {
 
 // plan is one run of the command; its flags were checked.
 func (f *recordFlags) plan(cmd *cobra.Command, name string, services []record.Service, dir string, args []string, reset *resets, redact *differ.Redactor) record.Plan {
-	header, _ := f.header() //nolint:errcheck // check has looked at it
 	p := record.Plan{
 		Name: name, Services: services, Dir: dir, Results: f.results, Health: f.health, Wait: f.wait,
 		Command: record.Command{Args: args, Env: os.Environ(), Dir: f.dir, Timeout: f.timeout},
-		Options: record.Options{MaxBody: f.maxBody, Redactor: redact, Host: f.host, Header: header},
+		Options: record.Options{MaxBody: f.maxBody, Redactor: redact, Host: f.host, Header: f.header},
 		AtOnce:  f.atOnce, Reset: reset.steps, Show: cmd.ErrOrStderr(),
 	}
 	if f.quiet {

@@ -4,43 +4,19 @@ package cli_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
+	"github.com/stranglerfig/toolkit/internal/termtest"
 	strangler "github.com/stranglerfig/toolkit/strangler-proxy"
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 )
-
-// terminal opens a pseudo-terminal: what a program writes to its far side, we read.
-func terminal(t *testing.T) (near, far *os.File) {
-	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	t.Cleanup(func() { near.Close() })
-	var number, unlock uint32
-	for request, argument := range map[uintptr]*uint32{syscall.TIOCGPTN: &number, syscall.TIOCSPTLCK: &unlock} {
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, near.Fd(), request, uintptr(unsafe.Pointer(argument))); errno != 0 {
-			t.Skipf("no terminals here: %v", errno)
-		}
-	}
-	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	t.Cleanup(func() { far.Close() })
-	return near, far
-}
 
 // startProgram starts the test program as strangler; what it writes is in the buffer.
 func startProgram(t *testing.T, onTerminal bool, args ...string) (*exec.Cmd, *lockedBuffer) {
@@ -57,7 +33,7 @@ func startProgram(t *testing.T, onTerminal bool, args ...string) (*exec.Cmd, *lo
 	cmd.Env = append(os.Environ(), "TERM=xterm")
 	cmd.Stdout, cmd.Stderr = out, out
 	if onTerminal {
-		near, far := terminal(t)
+		near, far := termtest.Open(t)
 		cmd.Stdout = far
 		go func() {
 			buffer := make([]byte, 4096)

@@ -36,35 +36,23 @@ var illnesses = map[string]func(conn *net.TCPConn){
 // newIll is such a target. It notes the first word of each connection.
 func newIll(t *testing.T, ill func(conn *net.TCPConn), methods *sync.Map) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ill == nil {
+	if ill == nil { // nobody listens
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
 		l.Close()
 		return l.Addr().String()
 	}
-	var open sync.WaitGroup
-	t.Cleanup(func() { l.Close(); open.Wait() })
-	open.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(time.Minute))
-				begin := make([]byte, 4<<10)
-				if n, err := conn.Read(begin); err == nil {
-					method, _, _ := strings.Cut(string(begin[:n]), " ")
-					methods.Store(method, true)
-					ill(conn.(*net.TCPConn))
-				}
-			})
+	return serving(t, func(conn net.Conn) {
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		begin := make([]byte, 4<<10)
+		if n, err := conn.Read(begin); err == nil {
+			method, _, _ := strings.Cut(string(begin[:n]), " ")
+			methods.Store(method, true)
+			ill(conn.(*net.TCPConn))
 		}
 	})
-	return l.Addr().String()
 }
 
 // Whatever the target of the shadow does: each client gets the monolith's answer, whole,

@@ -19,11 +19,40 @@ const kibibyte = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length:
 // cost. It takes a body of the length that the head begins with after X-Body.
 func newLoop(t testing.TB) string {
 	t.Helper()
+	answer := []byte(kibibyte + strings.Repeat("x", 1024))
+	return serving(t, func(conn net.Conn) {
+		in := bufio.NewReaderSize(conn, 16<<10)
+		for {
+			body := 0
+			for {
+				line, err := in.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if bytes.HasPrefix(line, []byte("X-Body: ")) {
+					_, _ = fmt.Sscan(string(line[8:]), &body)
+				}
+				if len(line) == 2 {
+					break
+				}
+			}
+			if _, err := in.Discard(body); err != nil {
+				return
+			}
+			if _, err := conn.Write(answer); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// serving listens, and gives each connection to serve and closes it then.
+func serving(t testing.TB, serve func(net.Conn)) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := []byte(kibibyte + strings.Repeat("x", 1024))
 	var open sync.WaitGroup
 	t.Cleanup(func() { l.Close(); open.Wait() })
 	open.Go(func() {
@@ -34,28 +63,7 @@ func newLoop(t testing.TB) string {
 			}
 			open.Go(func() {
 				defer conn.Close()
-				in := bufio.NewReaderSize(conn, 16<<10)
-				for {
-					body := 0
-					for {
-						line, err := in.ReadSlice('\n')
-						if err != nil {
-							return
-						}
-						if bytes.HasPrefix(line, []byte("X-Body: ")) {
-							_, _ = fmt.Sscan(string(line[8:]), &body)
-						}
-						if len(line) == 2 {
-							break
-						}
-					}
-					if _, err := in.Discard(body); err != nil {
-						return
-					}
-					if _, err := conn.Write(answer); err != nil {
-						return
-					}
-				}
+				serve(conn)
 			})
 		}
 	})

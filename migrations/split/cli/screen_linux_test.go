@@ -7,32 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"unsafe"
-)
 
-// terminal opens a pseudo-terminal: what a program writes to its far side, we read.
-func terminal(t *testing.T) (near, far *os.File) {
-	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	t.Cleanup(func() { near.Close() })
-	var number, unlock uint32
-	for request, argument := range map[uintptr]*uint32{syscall.TIOCGPTN: &number, syscall.TIOCSPTLCK: &unlock} {
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, near.Fd(), request, uintptr(unsafe.Pointer(argument))); errno != 0 {
-			t.Skipf("no terminals here: %v", errno)
-		}
-	}
-	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	t.Cleanup(func() { far.Close() })
-	return near, far
-}
+	"github.com/stranglerfig/toolkit/internal/termtest"
+)
 
 // A tty shows what a terminal of 40 columns and 24 rows shows: it breaks long lines unless it
 // was told not to, and nobody can go back to what has left it above.
@@ -141,7 +119,7 @@ func runNotes(t *testing.T, talk *os.File) {
 // before, and in the end only the summary is left; what is logged stays above.
 func TestBarsOnATerminal(t *testing.T) {
 	t.Parallel()
-	near, far := terminal(t)
+	near, far := termtest.Open(t)
 	shown := make(chan string, 1)
 	go func() {
 		var all bytes.Buffer
