@@ -200,14 +200,12 @@ func (s *snapshot) Orphans(ctx context.Context, limit int) ([]string, error) {
 func (s *snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit int) ([]string, error) {
 	var all []string
 	for _, fk := range keys {
-		var texts, filled, same []string
-		for i, c := range fk.Columns {
-			column := "t." + quote(c)
-			texts, filled = append(texts, column+"::text"), append(filled, column+" IS NOT NULL")
-			same = append(same, "p."+quote(fk.Parents[i])+" = "+column)
+		var texts []string
+		for _, c := range fk.Columns {
+			texts = append(texts, "t."+quote(c)+"::text")
 		}
-		rows, err := s.tx.Query(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) LIMIT %d",
-			strings.Join(texts, ", "), parseName(fk.Table).quoted(), strings.Join(filled, " AND "), parseName(fk.Parent).quoted(), strings.Join(same, " AND "), limit-len(all)))
+		rows, err := s.tx.Query(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s t WHERE %s LIMIT %d",
+			strings.Join(texts, ", "), parseName(fk.Table).quoted(), nowhere(fk), limit-len(all)))
 		if err != nil {
 			return nil, explain(err)
 		}
@@ -223,11 +221,15 @@ func (s *snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit
 }
 
 func orphanQuery(l *layout, fk schema.ForeignKey, limit int) string {
+	return fmt.Sprintf("SELECT %s FROM %s t WHERE %s LIMIT %d", l.list("t.", 0, l.keys), l.quoted(), nowhere(fk), limit)
+}
+
+// nowhere is the condition that a row t refers to none by a foreign key.
+func nowhere(fk schema.ForeignKey) string {
 	var filled, same []string
 	for i, c := range fk.Columns {
 		filled = append(filled, "t."+quote(c)+" IS NOT NULL")
 		same = append(same, "p."+quote(fk.Parents[i])+" = t."+quote(c))
 	}
-	return fmt.Sprintf("SELECT %s FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) LIMIT %d",
-		l.list("t.", 0, l.keys), l.quoted(), strings.Join(filled, " AND "), parseName(fk.Parent).quoted(), strings.Join(same, " AND "), limit)
+	return fmt.Sprintf("%s AND NOT EXISTS (SELECT FROM %s p WHERE %s)", strings.Join(filled, " AND "), parseName(fk.Parent).quoted(), strings.Join(same, " AND "))
 }

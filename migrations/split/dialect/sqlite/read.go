@@ -166,17 +166,9 @@ func (s *Snapshot) Orphans(ctx context.Context, limit int) ([]string, error) {
 			if parent == "" {
 				continue
 			}
-			on, set := "", ""
-			for i, c := range fk.Columns {
-				if i > 0 {
-					on, set = on+" AND ", set+" AND "
-				}
-				on += "p." + quote(fk.Parents[i]) + " = c." + quote(c)
-				set += "c." + quote(c) + " IS NOT NULL"
-			}
 			var keys []string
 			err := s.tx.SelectContext(ctx, &keys, `SELECT `+columns(shape.Key(), ` || ', ' || `, func(k string) string { return "quote(c." + k + ")" })+
-				` FROM `+quote(shape.Table.Name)+` c WHERE `+set+` AND NOT EXISTS (SELECT 1 FROM `+quote(parent)+` p WHERE `+on+`) LIMIT ?`, limit-len(found))
+				` FROM `+quote(shape.Table.Name)+` c WHERE `+nowhere(fk)+` LIMIT ?`, limit-len(found))
 			if err != nil {
 				return nil, s.db.explain(err, "check foreign keys of table "+shape.Table.Name)
 			}
@@ -195,15 +187,13 @@ func (s *Snapshot) Orphans(ctx context.Context, limit int) ([]string, error) {
 func (s *Snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit int) ([]string, error) {
 	var all []string
 	for _, fk := range keys {
-		var texts, filled, same []string
-		for i, c := range fk.Columns {
-			column := "c." + quote(c)
-			texts, filled = append(texts, "quote("+column+")"), append(filled, column+" IS NOT NULL")
-			same = append(same, "p."+quote(fk.Parents[i])+" = "+column)
+		var texts []string
+		for _, c := range fk.Columns {
+			texts = append(texts, "quote(c."+quote(c)+")")
 		}
 		var found []string
-		err := s.tx.SelectContext(ctx, &found, fmt.Sprintf("SELECT DISTINCT %s FROM %s c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s) LIMIT ?",
-			strings.Join(texts, " || ', ' || "), quote(fk.Table), strings.Join(filled, " AND "), quote(fk.Parent), strings.Join(same, " AND ")), limit-len(all))
+		err := s.tx.SelectContext(ctx, &found, fmt.Sprintf("SELECT DISTINCT %s FROM %s c WHERE %s LIMIT ?",
+			strings.Join(texts, " || ', ' || "), quote(fk.Table), nowhere(fk)), limit-len(all))
 		if err != nil {
 			return nil, s.db.explain(err, "check the foreign keys of table "+fk.Table)
 		}
@@ -212,6 +202,16 @@ func (s *Snapshot) Dangling(ctx context.Context, keys []schema.ForeignKey, limit
 		}
 	}
 	return all, nil
+}
+
+// nowhere is the condition that a row c refers to none by a foreign key.
+func nowhere(fk schema.ForeignKey) string {
+	var filled, same []string
+	for i, c := range fk.Columns {
+		filled = append(filled, "c."+quote(c)+" IS NOT NULL")
+		same = append(same, "p."+quote(fk.Parents[i])+" = c."+quote(c))
+	}
+	return strings.Join(filled, " AND ") + " AND NOT EXISTS (SELECT 1 FROM " + quote(fk.Parent) + " p WHERE " + strings.Join(same, " AND ") + ")"
 }
 
 // parent is the name of a table of the split, or nothing.
