@@ -99,6 +99,12 @@ func remember(seeds map[identifier]bool, id identifier) {
 	}
 }
 
+// byChance reports whether x of either side was bound by a race: it might as well have been
+// bound to another.
+func (t *identities) byChance(namespace, x string) bool {
+	return t != nil && t.raced[identifier{namespace, x}]
+}
+
 // mapped returns what BEFORE's x is called in AFTER.
 func (t *identities) mapped(namespace, x string) string {
 	if t == nil {

@@ -31,7 +31,7 @@ func (w *walk) leaf(a, b value) {
 			return
 		} else if v == violated {
 			ns, _ := w.namespaceOf(a)
-			chance := w.ids.raced[identifier{ns, a.text}] || w.ids.raced[identifier{ns, b.text}]
+			chance := w.ids.byChance(ns, a.text) || w.ids.byChance(ns, b.text)
 			w.report(Finding{Kind: Identity, Severity: Breaking, Before: w.show(&a), After: w.show(&b), Explanation: "AFTER identifies something else than BEFORE", Chance: chance})
 			return
 		}

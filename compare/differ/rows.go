@@ -13,8 +13,9 @@ import (
 type row struct {
 	key   string // "" if no column is one
 	known bool   // the key means the same in both runs
-	whole string // all columns but the key
-	ids   string // those that identify something
+	exact string // all columns but the key
+	whole string // the same without identifiers that say nothing, for a race decided what they name
+	ids   string // the columns that identify something
 	rest  string // the others
 }
 
@@ -36,7 +37,8 @@ func (w *walk) rows(a, b []member) ([]sequence.Pair, bool) {
 	}
 	p := newPairing(before, after)
 	p.by(func(r row) string { return only(r.known, r.key) })
-	p.by(func(r row) string { return only(r.key != "", r.key+"\x00"+r.whole) })
+	p.by(func(r row) string { return only(r.key != "", r.key+"\x00"+r.exact) })
+	p.by(func(r row) string { return r.exact })
 	p.by(func(r row) string { return r.whole })
 	p.by(func(r row) string { return r.ids })
 	p.by(func(r row) string { return r.rest })
@@ -65,7 +67,7 @@ func (w *walk) rowsOf(list []member, key string, after bool) ([]row, bool) {
 		w.push(step{index: i})
 		rows[i] = w.row(m.value, key, after)
 		w.pop()
-		if w.budget -= 2 * len(rows[i].whole); w.budget < 0 {
+		if w.budget -= 3 * len(rows[i].exact); w.budget < 0 {
 			return nil, false
 		}
 	}
@@ -74,70 +76,100 @@ func (w *walk) rowsOf(list []member, key string, after bool) ([]row, bool) {
 
 func (w *walk) row(v value, key string, after bool) row {
 	var r row
-	var whole, ids, rest strings.Builder
+	var exact, whole, ids, rest strings.Builder
 	defer w.enter(v)()
 	for _, m := range v.kids {
 		w.push(step{m.name, -1})
-		switch text, identifies := w.cell(m.value, after); {
+		switch text, says := w.cell(m.value, after); {
 		case w.rule(w.d.ignore) != nil:
 		case m.name == key:
 			r.key, r.known = w.keyOf(m.value, after)
 		default:
-			whole.WriteString(m.name + "=" + text + "\x00")
-			if identifies {
-				ids.WriteString(m.name + "=" + text + "\x00")
-			} else {
-				rest.WriteString(m.name + "=" + text + "\x00")
+			column := m.name + "=" + text + "\x00"
+			exact.WriteString(column)
+			if says != raced {
+				whole.WriteString(column)
+			}
+			switch says {
+			case which:
+				ids.WriteString(column)
+			case what:
+				rest.WriteString(column)
 			}
 		}
 		w.pop()
 	}
-	r.whole, r.ids, r.rest = whole.String(), ids.String(), rest.String()
+	r.exact, r.whole, r.ids, r.rest = exact.String(), whole.String(), ids.String(), rest.String()
 	return r
 }
 
 // keyOf returns a key as AFTER would write it, and whether it is an identifier that was seen
-// in both runs, or none that was generated.
+// in both runs and not by chance, or none that was generated.
 func (w *walk) keyOf(v value, after bool) (key string, known bool) {
-	ns, generated := w.namespaceOf(v)
-	if generated && !after {
-		return "=" + w.ids.mapped(ns, v.text), w.ids.knows(ns, v.text, after)
-	} else if generated {
-		return "=" + v.text, w.ids.knows(ns, v.text, after)
+	ns, generated := w.boundNamespace(v, after)
+	if !generated {
+		return "=" + w.rewritten(v.text, after), true
 	}
-	return "=" + w.rewritten(v.text, after), true
+	known = w.ids.knows(ns, v.text, after) && !w.ids.byChance(ns, v.text)
+	if after {
+		return "=" + v.text, known
+	}
+	return "=" + w.ids.mapped(ns, v.text), known
 }
 
-// cell returns a column as AFTER would write it, without what differs in each run, and
-// whether it says which thing the row is about.
-func (w *walk) cell(v value, after bool) (text string, identifies bool) {
+// What a column says of its row.
+type saying uint8
+
+const (
+	what  saying = iota // something about it
+	which               // which thing it is about
+	raced               // which of those that a race named
+)
+
+// cell returns a column as AFTER would write it, without what differs in each run.
+func (w *walk) cell(v value, after bool) (text string, says saying) {
 	if v.kind == arrayValue || v.kind == objectValue {
 		var b strings.Builder
 		w.fingerprint(&b, v, after)
-		return b.String(), false
+		return b.String(), what
 	}
 	if r := w.rule(w.d.relax); r != nil && r.is(v) {
-		return "~" + r.kind, false
+		return "~" + r.kind, what
 	}
-	ns, ok := w.namespaceOf(v)
+	ns, ok := w.boundNamespace(v, after)
 	bound := ok && w.ids.knows(ns, v.text, after)
+	if ok {
+		says = which
+	}
+	if bound && w.ids.byChance(ns, v.text) {
+		says = raced
+	}
 	switch known, _ := w.noise.at(w.place()); {
 	case bound && !after:
-		return w.ids.mapped(ns, v.text), true
+		return w.ids.mapped(ns, v.text), says
 	case bound:
-		return v.text, true
+		return v.text, says
 	case ok && ns == "":
-		return "~generated", false // it is what makes the two a pair
+		return "~generated", what // it is what makes the two a pair
 	case isTime(v):
-		return "~time", false
+		return "~time", what
 	case len(known.shapes) > 0:
 		if fits, _ := known.admits(v); fits {
-			return "~noise", false
+			return "~noise", what
 		}
-	case !ok && v.kind == stringValue:
-		return w.rewritten(v.text, after), false
+	case !ok && v.kind == stringValue && !isDigits(v.text):
+		return w.rewritten(v.text, after), what
 	}
-	return v.text, ok
+	return v.text, says
+}
+
+// boundNamespace returns the namespace of an identifier, also of one that looks like none but
+// was bound to one that did: one random text of many has no digit.
+func (w *walk) boundNamespace(v value, after bool) (string, bool) {
+	if ns, ok := w.namespaceOf(v); ok {
+		return ns, true
+	}
+	return "", v.kind == stringValue && w.ids.knows("", v.text, after)
 }
 
 func isTime(v value) bool {
