@@ -8,17 +8,15 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
-	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
 // An http1Conn is a client's connection that speaks HTTP/1.1: one request after the
-// other, each served by the goroutine of the connection, with memory that is used again.
+// other, each served by the goroutine of the connection.
 type http1Conn struct {
 	front *front
 	conn  net.Conn
@@ -29,27 +27,11 @@ type http1Conn struct {
 	gone   func()        // to be called when the connection is closed
 	limits listen.Limits // of the present request
 
-	in      wire.Buffer // what the client has sent: the head, and what came with it
-	rest    wire.Buffer // of a body that did not come with the head
-	out     []byte      // what the client has not been sent yet
-	req     http1.Request
-	body    http1.Body // of the request, as far as it passes
-	passed  int64      // bytes of it, with their framing
-	passes  bool       // body is that of the present request
-	call    upstream.Call
-	x       exchange.Exchange
-	current *snapshot   // by which the present request is served
-	flight  hold.Flight // in which it is under way
-	id      [36]byte
-	added   []byte
-	marks   []byte
-	vectors [2][]byte
-	vector  net.Buffers
-
-	patience patience // with the client that sends the body
+	in     wire.Buffer // what the client has sent: the head, and what came with it
+	flight hold.Flight // in which the present request is under way
+	*work              // of the present request; nil without one
 
 	reading wire.Alarm // the client has to send
-	writing wire.Alarm // the client has to take
 	phase   atomic.Int32
 	until   wire.Instant // when a connection without a request ends
 	rests   bool         // reading is set for the rest, and not for until
@@ -59,7 +41,7 @@ type http1Conn struct {
 	stalled atomic.Bool  // the client was silent for too long
 	aborted atomic.Bool  // nothing goes on
 
-	mu         sync.Mutex // guards what follows: two goroutines may tell the client to go on
+	mu         sync.Mutex // guards what follows, for two goroutines may tell the client to go on, and whether there is work
 	mayGoOn    bool       // the client was told so, or never asked
 	begun      bool       // the response was
 	closing    bool       // no request follows
@@ -86,18 +68,10 @@ func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
 	if raw, ok := wire.Raw(c.conn); ok {
 		c.raw = raw
 	}
-	c.call.Client, c.call.Exchange, c.call.Head = c, &c.x, &c.req
-	c.call.Drop = http1.FromRequest
-	c.call.Init()
 	c.limits = f.current.Load().limits
 	c.reading.Init(func() wire.Instant {
 		c.stalled.Store(true)
 		_ = conn.SetReadDeadline(wire.Past)
-		return 0
-	})
-	c.writing.Init(func() wire.Instant {
-		c.call.Cancel(upstream.ErrGone)
-		_ = conn.SetDeadline(wire.Past)
 		return 0
 	})
 	return c
@@ -106,11 +80,7 @@ func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
 func (c *http1Conn) close() {
 	c.phase.Store(phaseClosed)
 	c.reading.Stop()
-	c.writing.Stop()
-	c.call.Stop()
-	c.in.Drop()
-	c.rest.Drop()
-	wire.Return(c.out)
+	c.dismiss()
 	if c.abrupt {
 		wire.Reset(c.conn)
 	}
@@ -127,8 +97,12 @@ func (c *http1Conn) endIdle() {
 // abort breaks off whatever is under way, from any goroutine.
 func (c *http1Conn) abort() {
 	c.aborted.Store(true)
-	c.call.Cancel(upstream.ErrStopped)
-	_ = c.conn.SetDeadline(wire.Past)
+	_ = c.conn.SetDeadline(wire.Past) // first: who writes may have the lock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.work != nil {
+		c.call.Cancel(upstream.ErrStopped)
+	}
 }
 
 // How much is read, at most, of what nobody wants any more.

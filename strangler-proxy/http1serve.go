@@ -159,6 +159,7 @@ func (c *http1Conn) step(raw bool) need {
 				return over
 			}
 			c.parsing = true
+			c.take()
 			c.limits = c.front.current.Load().limits
 			c.req.Limits.HeaderBytes, c.req.Limits.TargetBytes = c.limits.Header, c.limits.URL
 			c.req.Reset()
@@ -190,14 +191,6 @@ func (c *http1Conn) step(raw bool) need {
 	c.await()
 	c.release()
 	return needsMore
-}
-
-// release gives all memory back that a connection without a request does not need.
-func (c *http1Conn) release() {
-	c.in.Release()
-	wire.Return(c.out)
-	c.out = nil
-	c.call.Release()
 }
 
 // allHere reports whether the request can be served without another byte of it.

@@ -98,15 +98,26 @@ func (c *Call) Begin(now wire.Instant, kept []byte, whole bool) {
 
 // End gives back what the request needed.
 func (c *Call) End() {
-	c.vigil.Clear()
+	quiet(&c.vigil)
 	c.body.end()
 	c.Watch = nil
 }
 
-// Release gives memory back that is needed within a request only.
+// Release gives memory back that is needed within a request only. When it returns, no
+// timer of the Call's does anything any more.
 func (c *Call) Release() {
+	quiet(&c.limit)
+	quiet(&c.deadline)
+	c.response.Reset(false)
 	wire.Return(c.out)
 	c.out = nil
+}
+
+// quiet clears an alarm, and waits for its function if it went off.
+func quiet(a *wire.Alarm) {
+	if a.Clear() {
+		a.Await()
+	}
 }
 
 // Stop ends the Call's timers when no request follows.
@@ -175,9 +186,7 @@ func (c *Call) resume(timeout time.Duration) {
 
 // pause stops the upstream's time while the client keeps us waiting.
 func (c *Call) pause() {
-	if c.limit.Clear() {
-		c.limit.Await()
-	}
+	quiet(&c.limit)
 }
 
 // answered ends the time in which the response has to begin. It reports false if that
