@@ -1,9 +1,6 @@
 package strangler
 
 import (
-	"io"
-	"sync"
-
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
@@ -105,43 +102,3 @@ func (c *http1Conn) wrote(err error) error {
 
 // End implements upstream.Client.
 func (c *http1Conn) End(*http1.Fields) error { return c.Flush() }
-
-// Tunnel implements upstream.Client.
-func (c *http1Conn) Tunnel(up upstream.Stream) error {
-	c.flight.Upgrade() // before the client knows: a drain that it then asks for tells of it
-	if err := c.Flush(); err != nil {
-		return upstream.ErrGone
-	}
-	c.front.conns.Add(-1)
-	defer c.front.conns.Add(1)
-	var both sync.WaitGroup
-	both.Go(func() { // what has arrived with the head goes first
-		if err := c.copyUp(up); err != nil {
-			_ = c.conn.SetDeadline(wire.Past)
-			c.call.Cancel(upstream.ErrGone)
-			return
-		}
-		_ = up.CloseWrite()
-	})
-	n, err := io.Copy(c.conn, up)
-	c.x.Bytes += n
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok && err == nil {
-		err = half.CloseWrite()
-	}
-	if err != nil {
-		_ = c.conn.SetDeadline(wire.Past)
-		c.call.Cancel(upstream.ErrGone)
-	}
-	both.Wait()
-	return nil
-}
-
-func (c *http1Conn) copyUp(up upstream.Stream) error {
-	if early := c.in.Bytes()[c.req.Len:]; len(early) > 0 {
-		if _, err := up.Write(early); err != nil {
-			return err
-		}
-	}
-	_, err := io.Copy(up, c.conn)
-	return err
-}

@@ -27,7 +27,7 @@ var limitsSection = Section{"limits", "What a client may cost. Sizes have a unit
 	{Name: "streams", Type: "number", Default: "100", Doc: "Requests at a time on one connection of HTTP/2."},
 	{Name: "header_timeout", Type: "duration", Default: "10s", Doc: "For the TLS handshake, and for the head of a request."},
 	{Name: "idle_timeout", Type: "duration", Default: "2m", Doc: "For a connection without a request."},
-	{Name: "stall_timeout", Type: "duration", Default: "1m", Doc: "For a client that keeps a request waiting: it has to send 4 KiB of a body, or the rest, in that time, and to take what it is sent. One that does not send is answered 408, and its connection ends once its other requests have."},
+	{Name: "stall_timeout", Type: "duration", Default: "1m", Doc: "For a client that keeps a request waiting: it has to send 4 KiB of a body, or the rest, in that time, and to take what it is sent. One that does not send is answered 408, and its connection ends once its other requests have. Behind a WebSocket both sides have to take what they are sent."},
 }}
 
 // listen reads the keys that say how clients connect.

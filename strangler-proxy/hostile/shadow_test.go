@@ -16,8 +16,9 @@ import (
 // The ways of a shadow's target to be ill: what it does with a connection on which a
 // request has come. One that is down has nobody who does anything.
 var illnesses = map[string]func(conn *net.TCPConn){
-	"down": nil,
-	"hung": func(conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) },
+	"down":    nil,
+	"hung":    func(conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) },
+	"sipping": func(conn *net.TCPConn) { takeDrops(conn) },
 	"slow": func(conn *net.TCPConn) {
 		_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))
 		_, _ = io.Copy(io.Discard, conn)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -143,15 +144,28 @@ type Conn struct {
 	question question
 	used     bool // it has served a request before
 	large    bool // the last answer did not fit into a small buffer
+	untaken  bool // the other side has not taken what it was sent
 	since    wire.Instant
 }
 
 // Used reports whether the connection has served a request before.
 func (c *Conn) Used() bool { return c.used }
 
-// Close closes the connection. It is not kept.
+// Write implements io.Writer.
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.untaken = c.untaken || errors.Is(err, os.ErrDeadlineExceeded)
+	return n, err
+}
+
+// Close closes the connection. It is not kept. What the other side did not take when the
+// waiting for that ended the system forgets, too: it would go on to offer it for hours.
 func (c *Conn) Close() error {
 	c.In.Drop()
+	if c.untaken {
+		wire.Reset(c.Conn)
+		return nil
+	}
 	return c.Conn.Close()
 }
 
