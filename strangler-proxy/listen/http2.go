@@ -56,6 +56,7 @@ func (q *Queue) Addr() net.Addr { return q.addr }
 const (
 	streamWindow     = 256 << 10 // bytes that a client may send ahead in one request
 	connectionWindow = 1 << 20   // and in all of one connection
+	largestFrame     = 16 << 10  // the least there is: net/http keeps a buffer for one with each connection, and would take 1 MiB
 	pingAfter        = 30 * time.Second
 	pingTimeout      = 15 * time.Second
 	headSlack        = 16 << 10 // the handler answers at the exact limits
@@ -78,6 +79,7 @@ func NewHTTP2(handler http.Handler, l Limits, log *slog.Logger) *http.Server {
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          l.Streams,
+			MaxReadFrameSize:              largestFrame,
 			MaxReceiveBufferPerStream:     streamWindow,
 			MaxReceiveBufferPerConnection: connectionWindow,
 			SendPingTimeout:               pingAfter,
