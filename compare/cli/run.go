@@ -48,7 +48,7 @@ func (f *recordFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.reset, "reset", nil, "restores the target's data before each run: a command for the shell, which finds COMPARE_RUN and COMPARE_TARGET (COMPARE_TARGET_SERVICE), or sqlite:FILE, as it is now, or sqlite:FILE=SEED, as that file is")
 	flags.StringVar(&f.health, "health", "/healthz", "path at which the target has to answer before a run; any answer below 500 will do")
 	flags.StringVar(&f.host, "host", "", "Host to ask the target for, instead of the one the command uses")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "header that each request is sent with besides its own, as 'X-Strangler-Force: service'; it is not recorded")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "header that each request is sent with besides its own, as 'X-Strangler-Force: service'; it is not recorded (one with a secret: in STRANGLER_HEADER)")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long one run of the command may take")
 	flags.DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for the target")
 	flags.Int64Var(&f.maxBody, "max-body", 1<<20, "bytes of a body that are recorded; of longer ones length and hash")

@@ -120,10 +120,14 @@ func (p *proxy) awaitListening(lines *bufio.Reader) bool {
 	}
 }
 
+// write puts a configuration in place, behind the top unless it has one of its own.
 func (p *proxy) write(config string) {
 	p.t.Helper()
 	next := p.path + ".next"
-	if err := os.WriteFile(next, []byte(top+config), 0o600); err != nil {
+	if !strings.HasPrefix(config, "version: ") {
+		config = top + config
+	}
+	if err := os.WriteFile(next, []byte(config), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := os.Rename(next, p.path); err != nil {
