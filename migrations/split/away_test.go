@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,10 +38,16 @@ func TestRunOutlivesItsSessions(t *testing.T) {
 		testkit.Check(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		ended := make(chan error, 1)
+		ended, begun := make(chan error, 1), make(chan struct{})
 		go func() {
-			ended <- w.Run(ctx, split.RunOptions{Until: until, Verify: true})
+			var once sync.Once
+			ended <- w.Run(ctx, split.RunOptions{Until: until, Verify: true, Watch: func(split.Live) { once.Do(func() { close(begun) }) }})
 		}()
+		select { // what comes before is waited out, too, but not counted
+		case <-begun:
+		case err := <-ended:
+			t.Fatalf("the run ended: %v", err)
+		}
 		for n := 0; n < times && len(ended) == 0; n++ {
 			write()
 			for deadline := time.Now().Add(20 * time.Second); endSessions(source, target) == 0 && len(ended) == 0; {

@@ -169,11 +169,14 @@ func (r *runner) explain(ctx context.Context, err error) error {
 	var lost *dialect.LostError
 	var stricter *transfer.StricterError
 	var differ *transfer.DifferError
+	var twice *transfer.TwiceError
 	switch name := r.Name(); {
 	case errors.As(err, &lost):
 		return program.Fail(program.Refused, "copy everything anew with: strangler split run "+name+" --resync", "capture lost: %w", err)
 	case errors.As(err, &differ):
 		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
+	case errors.As(err, &twice):
+		return program.Fail(program.Differs, "find out who wrote there; copy everything anew with: strangler split run "+name+" --resync", "%w", err)
 	case errors.As(err, &stricter):
 		return program.Fail(program.Differs, "make the target's table as lenient as the source's, and run again", "%w", err)
 	case errors.Is(err, dialect.ErrClaimLost):

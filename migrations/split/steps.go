@@ -8,7 +8,6 @@ import (
 	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/plan"
-	"github.com/stranglerfig/toolkit/migrations/split/schema"
 	"github.com/stranglerfig/toolkit/migrations/split/transfer"
 )
 
@@ -19,10 +18,10 @@ const (
 	mostChunk  = 100_000
 )
 
-// uncopied is the first table that has not been copied.
+// uncopied is the first table that has not been copied, or whose key is still to be indexed.
 func (r *runner) uncopied() (int, bool) {
 	for table := range r.way.Tables() {
-		if !r.way.Progress(table).Copied {
+		if p := r.way.Progress(table); !p.Copied || p.Keyless {
 			return table, true
 		}
 	}
@@ -36,11 +35,7 @@ func (r *runner) copy(ctx context.Context, table int) error {
 			return err
 		}
 	}
-	if p := r.way.Progress(table); p.Cursor == nil && p.Rows == 0 {
-		if err := r.index(ctx, table, dialect.Tx.Park); err != nil {
-			return err
-		}
-	}
+	delete(r.unparked, table)
 	limit := r.rows
 	if r.rate > 0 {
 		limit = min(limit, max(1, r.rate/10))
@@ -64,19 +59,6 @@ func adapt(rows int, took, budget time.Duration) int {
 	return min(mostChunk, max(leastChunk, int(float64(rows)*min(4, max(0.25, factor)))))
 }
 
-// index parks or makes the indexes of a table in a transaction of the side that follows.
-func (r *runner) index(ctx context.Context, table int, f indexing) error {
-	tx, err := r.way.To.Begin(ctx, r.way.To.Move)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := f(tx, ctx, r.way.To.Move.Shapes[table]); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
 // unpark makes the indexes of one table that was copied; it reports whether there was one
 // to look at. Where they are there already it does nothing.
 func (r *runner) unpark(ctx context.Context) (bool, error) {
@@ -84,10 +66,8 @@ func (r *runner) unpark(ctx context.Context) (bool, error) {
 		if r.unparked[table] {
 			continue
 		}
-		if r.way.To.Move.Role == dialect.Target {
-			if err := r.index(ctx, table, dialect.Tx.Unpark); err != nil {
-				return true, err
-			}
+		if err := r.way.Unpark(ctx, table); err != nil {
+			return true, err
 		}
 		r.unparked[table] = true
 		return true, nil
@@ -135,8 +115,6 @@ func (r *runner) pass(table int) bool {
 	return time.Since(p.PassedAt) > r.Plan.Limits.Stale/2
 }
 
-type indexing = func(tx dialect.Tx, ctx context.Context, s *schema.Shape) error
-
 // room looks now and then whether somebody has taken over, and at the disks: an
 // application must never fail because of what the engine writes.
 func (r *runner) room(ctx context.Context) error {
@@ -151,6 +129,11 @@ func (r *runner) room(ctx context.Context) error {
 		var err error
 		if r.live.Pending, err = r.way.Backlog(ctx, mostCounted); err != nil {
 			return err
+		}
+		if r.live.Pending >= mostCounted {
+			if err := r.way.UnparkKeys(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	for _, side := range []transfer.Side{r.From, r.To} {

@@ -222,6 +222,9 @@ func (w *Work) catchUp(ctx context.Context) (*transfer.Way, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := way.UnparkKeys(ctx); err != nil {
+		return nil, w.explainSwitch(ctx, err)
+	}
 	for round := 0; ; round++ {
 		gone, err := way.Loose(ctx)
 		if err != nil {

@@ -170,9 +170,12 @@ type State struct {
 // Progress is how far the copy of one table is, as the target records it in the
 // transactions that write the rows.
 type Progress struct {
-	Cursor   value.Key // rows up to here have been copied
-	Copied   bool      // all of them
-	Rows     int64     // written by the copy
+	Cursor value.Key // rows up to here have been copied
+	Copied bool      // all of them
+	Rows   int64     // written by the copy
+	// Keyless says that the index of the key is parked. Then the table holds exactly the
+	// rows that were copied, and none is looked for by its key. Park and Unpark record it.
+	Keyless  bool
 	Verified value.Key // rows up to here have been found equal, in the present pass
 	Passes   int64     // passes over the whole table that found everything equal
 	PassedAt time.Time // when the last one ended
@@ -275,9 +278,11 @@ type Tx interface {
 	// Pending counts the entries in the log of this side.
 	Pending(ctx context.Context) (int64, error)
 
-	// Park takes away the indexes that are not unique, and Unpark makes them again: rows
-	// are copied faster without. What is parked is recorded.
-	Park(ctx context.Context, s *schema.Shape) error
+	// Park takes away indexes before a table is copied, and Unpark makes them again as they
+	// were: rows are copied faster without. What is parked is recorded. It may be the index of
+	// the key, too, if the table is empty; see Progress.Keyless. Unpark fails with a
+	// *ClashError, whose Others are one key, if several rows have that one.
+	Park(ctx context.Context, s *schema.Shape) (keyless bool, err error)
 	Unpark(ctx context.Context, s *schema.Shape) error
 	// Lead opens this side for applications: it writes the record, takes away the guard,
 	// brings back the application's triggers and logs changes from now on. A Record of
@@ -313,7 +318,9 @@ type Translator interface {
 // rows in memory and means the same. Every method works like the engine's own loop.
 type Direct interface {
 	// CopyChunk does a whole chunk in one transaction: rows behind p.Cursor, at most
-	// limit, and the progress. A *ClashError means that nothing was done.
+	// limit, and the progress. Of a table that is Keyless it may be several transactions, each
+	// with its progress. It returns what was recorded also when it fails, and a *ClashError
+	// means that nothing was done beyond that.
 	CopyChunk(ctx context.Context, m Move, from, to *schema.Shape, p Progress, limit int) (Progress, error)
 	// Same compares up to limit rows behind after on both sides, in one state of each.
 	Same(ctx context.Context, m Move, from, to *schema.Shape, after value.Key, limit int) (Compared, error)

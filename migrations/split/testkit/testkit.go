@@ -101,6 +101,9 @@ func Finish(ctx context.Context, w *transfer.Way) error {
 					return fmt.Errorf("copy: %w", err)
 				}
 			}
+			if err := w.Unpark(ctx, table); err != nil {
+				return fmt.Errorf("unpark: %w", err)
+			}
 		}
 		a, err := w.Apply(ctx)
 		if err != nil {

@@ -19,8 +19,12 @@ type Applied struct {
 }
 
 // Apply takes the oldest entries of the log, brings the rows that they name over as they
-// are now, and prunes those entries.
+// are now, and prunes those entries. While the index of a key is parked they wait: without
+// it a row is found by reading all, and one that came ahead of its chunk would come twice.
 func (w *Way) Apply(ctx context.Context) (Applied, error) {
+	if w.keyless() {
+		return Applied{}, w.captured(ctx)
+	}
 	snap, err := w.read(ctx)
 	if err != nil {
 		return Applied{}, err
@@ -288,6 +292,9 @@ func (in *inserter) displace(ctx context.Context, to *schema.Shape, clash *diale
 	key := value.Key(row[:to.Keys])
 	if len(clash.Others) == 0 {
 		return &StricterError{Table: to.Table.Name, Key: key, Err: clash.Err}
+	}
+	if in.progress.Keyless {
+		return errKeyless
 	}
 	from, _ := in.way.shapes(in.table)
 	for _, other := range clash.Others {

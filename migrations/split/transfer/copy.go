@@ -17,10 +17,18 @@ type Copied struct {
 }
 
 // Copy brings over the next rows of a table, at most limit, and moves its cursor in the
-// same transaction.
+// same transaction. Indexes are parked before the first rows; behind the last ones that of
+// the key is made again.
 func (w *Way) Copy(ctx context.Context, table, limit int) (Copied, error) {
-	if w.Progress(table).Copied {
+	switch p := w.Progress(table); {
+	case p.Copied && p.Keyless:
+		return Copied{Done: true}, w.Unpark(ctx, table)
+	case p.Copied:
 		return Copied{Done: true}, nil
+	case p.Cursor == nil && p.Rows == 0:
+		if err := w.park(ctx, table); err != nil {
+			return Copied{}, err
+		}
 	}
 	c, err := w.copyChunk(ctx, table, limit)
 	if err == nil {
@@ -30,16 +38,26 @@ func (w *Way) Copy(ctx context.Context, table, limit int) (Copied, error) {
 }
 
 func (w *Way) copyChunk(ctx context.Context, table, limit int) (Copied, error) {
+	var clash *dialect.ClashError
 	if w.direct != nil {
 		c, err := w.copyDirect(ctx, table, limit)
-		var clash *dialect.ClashError
 		if !errors.As(err, &clash) {
 			return c, err
 		}
 		// Something stands in the way. Rows that go through memory can tell what.
 	}
+	c, err := w.copyRows(ctx, table, limit)
+	if !errors.Is(err, errKeyless) {
+		return c, err
+	}
+	if err := w.Unpark(ctx, table); err != nil {
+		return Copied{}, err
+	}
 	return w.copyRows(ctx, table, limit)
 }
+
+// errKeyless says that rows have to be found by their key, whose index is parked.
+var errKeyless = errors.New("the index of the key is parked")
 
 func (w *Way) copyDirect(ctx context.Context, table, limit int) (Copied, error) {
 	if err := w.captured(ctx); err != nil {
@@ -52,23 +70,30 @@ func (w *Way) copyDirect(ctx context.Context, table, limit int) (Copied, error) 
 		return Copied{}, err
 	}
 	after, err := w.direct.CopyChunk(ctx, w.To.Move, from, to, before, limit)
+	w.progress[to.Table.Name] = after
 	if err != nil {
 		return Copied{}, err
 	}
 	if err := w.step("copy: after the commit"); err != nil {
 		return Copied{}, err
 	}
-	w.progress[to.Table.Name] = after
 	return Copied{Rows: after.Rows - before.Rows, Took: time.Since(began), Done: after.Copied}, nil
 }
+
+// capturedFor is how long a look at the capture is good for, where nothing is applied.
+const capturedFor = time.Second
 
 // captured makes sure that nothing has gone by unseen so far. What is lost after that is
 // found before anything is applied, so a chunk that was read in between does no harm.
 func (w *Way) captured(ctx context.Context) error {
+	if time.Since(w.looked) < capturedFor {
+		return nil
+	}
 	snap, err := w.read(ctx)
 	if err != nil {
 		return err
 	}
+	w.looked = time.Now()
 	return snap.Close()
 }
 
@@ -101,12 +126,14 @@ func (w *Way) copyRows(ctx context.Context, table, limit int) (Copied, error) {
 		return Copied{}, err
 	}
 	err = w.write(ctx, "copy", func(tx dialect.Tx) error {
-		keys := make([]value.Key, len(rows))
-		for i, row := range rows {
-			keys[i] = value.Key(row[:to.Keys])
-		}
-		if err := tx.DeleteKeys(ctx, to, keys); err != nil {
-			return err
+		if !p.Keyless { // else nothing is there that was not copied
+			keys := make([]value.Key, len(rows))
+			for i, row := range rows {
+				keys[i] = value.Key(row[:to.Keys])
+			}
+			if err := tx.DeleteKeys(ctx, to, keys); err != nil {
+				return err
+			}
 		}
 		in := w.inserter(snap, tx, table, p)
 		in.rows = rows
@@ -128,7 +155,7 @@ func (w *Way) Reset(ctx context.Context) error {
 	err := w.write(ctx, "reset", func(tx dialect.Tx) error {
 		for i := range w.Tables() {
 			_, to := w.shapes(i)
-			p := dialect.Progress{Repaired: w.Progress(i).Repaired}
+			p := dialect.Progress{Repaired: w.Progress(i).Repaired, Keyless: w.Progress(i).Keyless}
 			if err := tx.DeleteRange(ctx, to, nil, nil); err != nil {
 				return err
 			}

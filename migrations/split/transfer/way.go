@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
@@ -33,6 +34,7 @@ type Way struct {
 	direct   dialect.Direct
 	convert  []func(value.Row) error // by table; nil: rows stay as they are
 	progress map[string]dialect.Progress
+	looked   time.Time // when the capture was last looked at for the sake of a chunk
 }
 
 // Options tune a Way. The zero value is fit for production.
@@ -92,14 +94,24 @@ func (w *Way) Progress(table int) dialect.Progress {
 	return w.progress[w.To.Move.Shapes[table].Table.Name]
 }
 
-// Copied reports whether every table has been copied.
+// Copied reports whether every table has been copied, and has the index of its key.
 func (w *Way) Copied() bool {
 	for i := range w.Tables() {
-		if !w.Progress(i).Copied {
+		if p := w.Progress(i); !p.Copied || p.Keyless {
 			return false
 		}
 	}
 	return true
+}
+
+// keyless reports whether the index of a table's key is parked.
+func (w *Way) keyless() bool {
+	for i := range w.Tables() {
+		if w.Progress(i).Keyless {
+			return true
+		}
+	}
+	return false
 }
 
 // allCopied marks every table as copied. On the way back to the source that is what they

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,66 +28,136 @@ func (d *DB) Direct(_ context.Context, source dialect.Database) (dialect.Direct,
 	return &direct{source: from, target: d}, nil
 }
 
-// CopyChunk copies the next rows behind p.Cursor.
+// CopyChunk copies the next rows behind p.Cursor. A table whose key has no index is copied
+// in two halves at a time, by two sessions of each side; of others rows may have come ahead,
+// which are replaced.
 func (d *direct) CopyChunk(ctx context.Context, m dialect.Move, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
-	source, err := d.source.snapshot(ctx, from)
+	c := &chunk{d: d, m: m, from: from, to: to}
+	if !p.Keyless || limit < 2 {
+		return c.copy(ctx, p, limit, nil, nil)
+	}
+	ahead, done := make(chan dialect.Progress, 1), make(chan dialect.Progress, 1)
+	var second dialect.Progress
+	var secondErr error
+	var group sync.WaitGroup
+	group.Go(func() {
+		begin, ok := <-ahead
+		if !ok || begin.Copied {
+			return
+		}
+		second, secondErr = c.copy(ctx, begin, limit/2, nil, done)
+	})
+	first, err := c.copy(ctx, p, limit-limit/2, ahead, nil)
+	if close(ahead); err == nil {
+		done <- first
+	}
+	close(done)
+	group.Wait()
+	switch {
+	case err != nil: // of what is committed it is the one that counts
+		return p, err
+	case secondErr != nil || first.Copied:
+		return first, secondErr
+	}
+	return second, nil
+}
+
+// chunk is what the halves of a chunk have in common.
+type chunk struct {
+	d        *direct
+	m        dialect.Move
+	from, to *schema.Shape
+}
+
+// errHalf ends a half whose first half was not committed.
+var errHalf = errors.New("the rows before these were not copied")
+
+// copy copies rows behind p.Cursor in one transaction. It tells ahead where they end as soon
+// as that is known, and commits only after what comes before is done, if that is given. After
+// an error nothing is done, and p is what it was.
+func (c *chunk) copy(ctx context.Context, p dialect.Progress, limit int, ahead chan<- dialect.Progress, before <-chan dialect.Progress) (dialect.Progress, error) {
+	source, err := c.d.source.snapshot(ctx, c.from)
 	if err != nil {
 		return p, err
 	}
 	defer source.Close() //nolint:errcheck // it only read
-	w, err := d.target.begin(ctx, m)
+	next, upto := p, value.Key(nil)
+	last, more, err := source.end(ctx, c.from, p.Cursor, limit)
+	if err != nil {
+		return p, err
+	}
+	if next.Copied = !more; more {
+		upto = last
+	}
+	if last != nil {
+		next.Cursor = last
+	}
+	if ahead != nil {
+		ahead <- next
+	}
+	w, err := c.d.target.begin(ctx, c.m)
 	if err != nil {
 		return p, err
 	}
 	defer w.Rollback() //nolint:errcheck // after a commit it does nothing
-	// What a crash of the server takes back, it takes back as a whole: rows and cursor. The
-	// next transaction that applies changes makes it last.
-	if _, err := w.tx.Exec(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
-		return p, explain(err)
-	}
-	last, more, err := source.end(ctx, from, p.Cursor, limit)
+	rows, err := c.move(ctx, source, w, p, upto)
 	if err != nil {
 		return p, err
 	}
-	upto := last
-	if !more {
-		upto = nil
+	if before != nil {
+		done, ok := <-before
+		if !ok {
+			return p, errHalf
+		}
+		next.Rows = done.Rows
 	}
-	rows, err := d.move(ctx, source, w, from, to, p.Cursor, upto)
-	if err != nil {
+	next.Rows += rows
+	if err := w.isAt(ctx, c.to, p.Cursor); err != nil {
 		return p, err
 	}
-	p.Rows, p.Copied = p.Rows+rows, !more
-	if last != nil {
-		p.Cursor = last
-	}
-	if err := w.Progress(ctx, to, p); err != nil {
+	if err := w.Progress(ctx, c.to, next); err != nil {
 		return p, err
 	}
-	return p, w.Commit()
+	if err := w.Commit(); err != nil {
+		return p, err
+	}
+	return next, nil
 }
 
-// move replaces the target's rows of a range by the source's.
-func (d *direct) move(ctx context.Context, source *snapshot, w *writer, from, to *schema.Shape, after, upto value.Key) (int64, error) {
-	if err := w.DeleteRange(ctx, to, after, upto); err != nil {
-		return 0, err
+// move replaces the target's rows of a range by the source's. Of a table whose key has no
+// index there are none: the copy alone writes it, and records how far it is together with
+// the rows.
+func (c *chunk) move(ctx context.Context, source *snapshot, w *writer, p dialect.Progress, upto value.Key) (int64, error) {
+	// What a crash of the server takes back, it takes back as a whole: rows and cursor, which
+	// isAt finds out. The next transaction that applies changes makes it last.
+	if _, err := w.tx.Exec(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+		return 0, explain(err)
 	}
-	fromLayout, err := source.layout(ctx, from)
+	if !p.Keyless {
+		if err := w.DeleteRange(ctx, c.to, p.Cursor, upto); err != nil {
+			return 0, err
+		}
+	}
+	from, err := source.layout(ctx, c.from)
 	if err != nil {
 		return 0, err
 	}
-	toLayout, err := w.layout(ctx, to)
+	to, err := w.layout(ctx, c.to)
 	if err != nil {
 		return 0, err
+	}
+	// Each row by way of the index costs more than to sort the places of all of them.
+	if _, err := source.tx.Exec(ctx, "SET LOCAL enable_indexscan = off"); err != nil {
+		return 0, explain(err)
 	}
 	read := fmt.Sprintf("COPY (SELECT %s FROM %s t WHERE %s) TO STDOUT",
-		fromLayout.list("t.", 0, fromLayout.written), fromLayout.quoted(), fromLayout.within(after, upto, inline))
-	rows, err := transfer(ctx, source.tx.Conn(), read, w.tx.Conn(), toLayout.copyFrom())
+		from.list("t.", 0, from.written), from.quoted(), from.within(p.Cursor, upto, inline))
+	rows, err := transfer(ctx, source.tx.Conn(), read, w.tx.Conn(), to.copyFrom())
 	switch {
 	case isCode(err, codeUnique):
-		return 0, &dialect.ClashError{Table: to.Table.Name, Err: plain(err)}
+		return 0, &dialect.ClashError{Table: c.to.Table.Name, Err: plain(err)}
 	case err != nil:
-		return 0, fmt.Errorf("table %s: copy rows behind %s: %w", to.Table.Name, after, explain(plain(err)))
+		return 0, fmt.Errorf("table %s: copy rows behind %s: %w", c.to.Table.Name, p.Cursor, explain(plain(err)))
 	}
 	return rows, nil
 }

@@ -19,6 +19,7 @@ func copyDirect(t *testing.T, source, target *side, table string, limit int) int
 	d, err := target.Direct(t.Context(), source.DB)
 	must(t, err)
 	var p dialect.Progress
+	target.write(t, func(tx dialect.Tx) error { return tx.Progress(t.Context(), target.move.Shape(table), p) }) // begin anew
 	chunks := 0
 	for !p.Copied {
 		p, err = d.CopyChunk(t.Context(), target.move, source.move.Shape(table), target.move.Shape(table), p, limit)

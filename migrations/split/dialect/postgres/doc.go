@@ -13,5 +13,10 @@
 // so that both sides of a split agree about what lies behind a cursor. Where the table
 // has no index in that order the engine makes one.
 //
+// A table whose key has no index while it is copied is written by the copy alone: each
+// chunk commits its rows together with the cursor behind them, the log waits, and the guard
+// keeps everybody else away. So there is nothing beyond the cursor to be deleted, and no
+// key twice when the index is made.
+//
 // The tests named TestFact… hold what all this relies on.
 package postgres

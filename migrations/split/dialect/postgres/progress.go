@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,18 @@ func (w *writer) Progress(ctx context.Context, s *schema.Shape, p dialect.Progre
 	return wrapTable(s, explain(err))
 }
 
+// isAt makes sure that rows up to cursor have been copied and no more. A server that crashed
+// may have taken back the last chunks, and have come back before anybody noticed.
+func (w *writer) isAt(ctx context.Context, s *schema.Shape, cursor value.Key) error {
+	var same bool
+	err := w.tx.QueryRow(ctx, `SELECT coalesce((SELECT cursor FROM _strangler_progress WHERE split = $1 AND tbl = $2), '') = coalesce($3, ''::bytea)`,
+		w.m.Split, s.Table.Name, encodeKey(cursor)).Scan(&same)
+	if err == nil && !same {
+		err = fmt.Errorf("%w: the server has forgotten the rows that were copied last", dialect.ErrBusy)
+	}
+	return wrapTable(s, explain(err))
+}
+
 func encodeKey(k value.Key) []byte {
 	if k == nil {
 		return nil
@@ -35,9 +48,10 @@ func encodeKey(k value.Key) []byte {
 
 func readProgress(ctx context.Context, tx pgx.Tx, split string, into map[string]dialect.Progress) error {
 	rows, err := tx.Query(ctx, `
-		SELECT tbl, cursor, copied, copied_rows, verified, passes, passed_at, repaired
-		FROM _strangler_progress
-		WHERE split = $1`, split)
+		SELECT coalesce(g.tbl, k.tbl), g.cursor, coalesce(g.copied, false), coalesce(g.copied_rows, 0), g.verified, coalesce(g.passes, 0), g.passed_at,
+			coalesce(g.repaired, 0), k.tbl IS NOT NULL
+		FROM (SELECT * FROM _strangler_progress WHERE split = $1) g
+		FULL JOIN (SELECT tbl FROM _strangler_parked WHERE split = $1 AND name = $2) k USING (tbl)`, split, keylessMark)
 	if err != nil {
 		return err
 	}
@@ -47,7 +61,7 @@ func readProgress(ctx context.Context, tx pgx.Tx, split string, into map[string]
 		var cursor, verified []byte
 		var passed *time.Time
 		var p dialect.Progress
-		if err := rows.Scan(&table, &cursor, &p.Copied, &p.Rows, &verified, &p.Passes, &passed, &p.Repaired); err != nil {
+		if err := rows.Scan(&table, &cursor, &p.Copied, &p.Rows, &verified, &p.Passes, &passed, &p.Repaired, &p.Keyless); err != nil {
 			return err
 		}
 		if p.Cursor, err = value.DecodeKey(cursor); err != nil {

@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
@@ -119,58 +117,6 @@ func (w *writer) RaiseSequence(ctx context.Context, s *schema.Shape, high int64)
 		FROM %s`, literal(seq.Name), pick, high, pick, high, high, seq.Name))
 	if err != nil {
 		return fmt.Errorf("table %s: raise sequence %s to %d: %w", s.Table.Name, seq.Name, high, explain(err))
-	}
-	return nil
-}
-
-// Park takes away the indexes that are not unique, and Unpark makes them again.
-func (w *writer) Park(ctx context.Context, s *schema.Shape) error {
-	l, err := w.layout(ctx, s)
-	if err != nil {
-		return err
-	}
-	for _, i := range s.Table.Indexes {
-		tag, err := w.tx.Exec(ctx, `
-			INSERT INTO _strangler_parked (split, tbl, name, sql)
-			SELECT $1, $2, $3, pg_get_indexdef(to_regclass($4)) WHERE to_regclass($4) IS NOT NULL
-			ON CONFLICT DO NOTHING`, w.m.Split, s.Table.Name, i.Name, l.sibling(i.Name))
-		if err != nil {
-			return wrapTable(s, explain(err))
-		}
-		if tag.RowsAffected() == 0 {
-			continue // parked before, or gone
-		}
-		if _, err := w.tx.Exec(ctx, "DROP INDEX "+l.sibling(i.Name)); err != nil {
-			return fmt.Errorf("table %s: park index %s: %w", s.Table.Name, i.Name, explain(err))
-		}
-	}
-	return nil
-}
-
-// buildMemory is what the server may take to sort an index; its own setting is small.
-const buildMemory = "256MB"
-
-// Unpark makes the parked indexes again.
-func (w *writer) Unpark(ctx context.Context, s *schema.Shape) error {
-	return unpark(ctx, w.tx, w.m.Split, s.Table.Name)
-}
-
-func unpark(ctx context.Context, tx pgx.Tx, split, table string) error {
-	rows, err := tx.Query(ctx, `DELETE FROM _strangler_parked WHERE split = $1 AND tbl = $2 RETURNING name, sql`, split, table)
-	if err != nil {
-		return fmt.Errorf("table %s: read what is parked: %w", table, explain(err))
-	}
-	parked, err := collectPairs(rows)
-	if err != nil {
-		return fmt.Errorf("table %s: read what is parked: %w", table, explain(err))
-	}
-	if _, err := tx.Exec(ctx, "SET LOCAL maintenance_work_mem = '"+buildMemory+"'"); err != nil {
-		return err
-	}
-	for _, p := range parked {
-		if _, err := tx.Exec(ctx, p[1]); err != nil {
-			return fmt.Errorf("table %s: make index %s again: %w", table, p[0], explain(err))
-		}
 	}
 	return nil
 }

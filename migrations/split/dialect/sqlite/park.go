@@ -13,14 +13,14 @@ import (
 
 // Park takes away the indexes that are not unique: building them at the end is several
 // times faster than keeping them up while rows come in.
-func (t *Tx) Park(ctx context.Context, s *schema.Shape) error {
+func (t *Tx) Park(ctx context.Context, s *schema.Shape) (keyless bool, err error) {
 	for _, index := range s.Table.Indexes {
 		err := park(ctx, t.tx, t.move.Split, s.Table.Name, object{Type: "index", Name: index.Name, SQL: index.SQL})
 		if err != nil {
-			return t.db.explain(err, "put index "+index.Name+" away")
+			return false, t.db.explain(err, "put index "+index.Name+" away")
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // Unpark makes them again.
