@@ -34,6 +34,7 @@ type inspector struct {
 	d     *DB
 	c     *pgx.Conn
 	names map[string]string // as the plan calls a table, by SCHEMA.TABLE
+	notes []string
 }
 
 func (in *inspector) catalog(ctx context.Context, tables []string) (*schema.Catalog, error) {
@@ -57,6 +58,7 @@ func (in *inspector) catalog(ctx context.Context, tables []string) (*schema.Cata
 			}
 		}
 	}
+	cat.Notes = in.notes
 	return cat, nil
 }
 

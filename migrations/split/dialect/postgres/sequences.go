@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
 )
 
@@ -49,7 +51,27 @@ func (in *inspector) sequence(ctx context.Context, t *schema.Table, r relation) 
 	if s.Cycle {
 		obstacle(fmt.Sprintf("ALTER SEQUENCE %s NO CYCLE", s.quoted()), "its sequence %s starts again when it is used up, so no number is the last", s.quoted())
 	}
-	return nil
+	others, err := r.alsoFed(ctx, in.c, s)
+	if len(others) > 0 {
+		in.notes = append(in.notes, fmt.Sprintf("sequence %s of %s feeds %s, too: once %s has moved, each has numbers of its own, and the same number may be in both",
+			s.quoted(), t.Name, strings.Join(others, ", "), t.Name))
+	}
+	return err
+}
+
+// alsoFed names the columns of other tables that draw from a sequence.
+func (r relation) alsoFed(ctx context.Context, c *pgx.Conn, s sequence) ([]string, error) {
+	rows, err := c.Query(ctx, `
+		SELECT DISTINCT a.adrelid::regclass::text || '.' || col.attname
+		FROM pg_depend d
+		JOIN pg_attrdef a ON a.oid = d.objid
+		JOIN pg_attribute col ON col.attrelid = a.adrelid AND col.attnum = a.adnum
+		WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1 AND a.adrelid <> $2
+		ORDER BY 1`, s.OID, r.OID)
+	if err != nil {
+		return nil, fmt.Errorf("who draws from sequence %s: %w", s.quoted(), err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // within are the bounds of a sequence as far as a column's type holds them: those of a
