@@ -94,6 +94,7 @@ type runner struct {
 	due      time.Time     // when the next chunk may begin
 	shown    time.Time     // when Watch was last called
 	looked   time.Time     // when the disks were last looked at
+	dirtied  time.Time     // when rows were last compared that have changed
 	settled  time.Time     // when no row was found gone that others refer to
 	unparked map[int]bool  // tables whose indexes are there
 	compared map[int]int64 // passes over each table when the run began
@@ -176,13 +177,18 @@ func (r *runner) explain(ctx context.Context, err error) error {
 	case errors.As(err, &differ):
 		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
 	case errors.As(err, &twice):
-		return program.Fail(program.Differs, "find out who wrote there; copy everything anew with: strangler split run "+name+" --resync", "%w", err)
+		return twiceRemedy(name, err)
 	case errors.As(err, &stricter):
 		return program.Fail(program.Differs, "make the target's table as lenient as the source's, and run again", "%w", err)
 	case errors.Is(err, dialect.ErrClaimLost):
 		return r.taken(ctx, err)
 	}
 	return err
+}
+
+// twiceRemedy says what to do about a *transfer.TwiceError.
+func twiceRemedy(name string, err error) error {
+	return program.Fail(program.Differs, "find out who wrote there; copy everything anew with: strangler split run "+name+" --resync", "%w", err)
 }
 
 // turn does a little of what is to be done and reports whether there was anything.

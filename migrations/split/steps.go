@@ -78,15 +78,16 @@ func (r *runner) unpark(ctx context.Context) (bool, error) {
 // verify compares a few rows: those that have changed since they were compared, and, if
 // everything has to be, the next of a table. It reports whether there is more to compare.
 func (r *runner) verify(ctx context.Context) (bool, error) {
-	dirty, err := r.way.VerifyDirty(ctx, 200)
-	if err != nil {
-		return false, err
-	}
-	r.live.Dirty = max(dirty, 0)
-	for table := range r.way.Tables() {
-		if !r.pass(table) {
-			continue
+	table, ok := r.unpassed()
+	dirty := r.live.Dirty
+	if !ok || dirty > 0 || time.Since(r.dirtied) > time.Second {
+		var err error
+		if dirty, err = r.way.VerifyDirty(ctx, 200); err != nil {
+			return false, err
 		}
+		r.live.Dirty, r.dirtied = max(dirty, 0), time.Now()
+	}
+	if ok {
 		v, err := r.way.Verify(ctx, table, r.rows)
 		if err != nil {
 			return false, err
@@ -101,6 +102,16 @@ func (r *runner) verify(ctx context.Context) (bool, error) {
 	}
 	r.live.Verified = true
 	return dirty > 0, nil
+}
+
+// unpassed is the first table that has to be compared as a whole.
+func (r *runner) unpassed() (int, bool) {
+	for table := range r.way.Tables() {
+		if r.pass(table) {
+			return table, true
+		}
+	}
+	return 0, false
 }
 
 // pass reports whether a table has to be compared as a whole.

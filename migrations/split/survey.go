@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/plan"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
@@ -79,17 +81,9 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		Schema: 1, Split: e.Plan.Split, Source: e.Source.Info(), Target: e.Target.Info(),
 		Next: []string{}, Tables: []TableSurvey{}, Cut: []CutKey{}, Readers: []string{}, Notes: []string{}, Refuse: []Refusal{},
 	}
-	source, err := e.Source.Catalog(ctx, e.Plan.TableNames())
+	source, target, state, err := e.catalogs(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	target, err := e.Target.Catalog(ctx, e.Plan.TableNames())
-	if err != nil {
-		return nil, fmt.Errorf("target: %w", err)
-	}
-	state, err := e.Target.State(ctx, e.Plan.Split)
-	if err != nil {
-		return nil, fmt.Errorf("target: %w", err)
+		return nil, err
 	}
 	s.source, s.Begun = source, state.Move != ""
 	if err := s.others(ctx, e, state); err != nil {
@@ -115,6 +109,27 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		s.Next = []string{"strangler split run " + e.Name()}
 	}
 	return s, nil
+}
+
+// catalogs reads both databases at the same time.
+func (e *Engine) catalogs(ctx context.Context) (source, target *schema.Catalog, state dialect.State, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		if source, err = e.Source.Catalog(ctx, e.Plan.TableNames()); err != nil {
+			return fmt.Errorf("source: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		if target, err = e.Target.Catalog(ctx, e.Plan.TableNames()); err == nil {
+			state, err = e.Target.State(ctx, e.Plan.Split)
+		}
+		if err != nil {
+			return fmt.Errorf("target: %w", err)
+		}
+		return nil
+	})
+	return source, target, state, group.Wait()
 }
 
 func (s *Survey) refuse(table, remedy, format string, args ...any) {

@@ -188,6 +188,7 @@ func (w *Work) proxies(token string) (*proxyclient.Proxies, error) {
 func (w *Work) explainSwitch(ctx context.Context, err error) error {
 	var conflict *ownership.ConflictError
 	var differ *transfer.DifferError
+	var twice *transfer.TwiceError
 	var known *program.Error
 	name := w.Name()
 	switch {
@@ -197,6 +198,8 @@ func (w *Work) explainSwitch(ctx context.Context, err error) error {
 		return program.Fail(program.Refused, "nothing was changed", "split %s: %w", w.Plan.Split, err)
 	case errors.As(err, &differ):
 		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
+	case errors.As(err, &twice):
+		return twiceRemedy(name, err)
 	case errors.Is(err, ownership.ErrClaimLost):
 		return w.taken(ctx, err)
 	case w.ctx != nil && errors.Is(context.Cause(w.ctx), control.ErrReplaced):

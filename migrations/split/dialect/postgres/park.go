@@ -35,7 +35,7 @@ const parkable = `
 	FROM pg_index i
 	JOIN pg_class ic ON ic.oid = i.indexrelid
 	LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
-	WHERE i.indrelid = $1 AND i.indisvalid AND NOT i.indisclustered AND NOT i.indisreplident AND ic.reltablespace = 0
+	WHERE i.indrelid = $1 AND i.indisvalid AND NOT i.indisexclusion AND NOT i.indisclustered AND NOT i.indisreplident AND ic.reltablespace = 0
 		AND coalesce(k.contype, 'p') IN ('p', 'u')
 		AND obj_description(i.indexrelid, 'pg_class') IS NULL AND obj_description(k.oid, 'pg_constraint') IS NULL
 		AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype <> 'i'
