@@ -127,32 +127,47 @@ func (c *contest) systemCalls(ctx context.Context, one *contestant, l loop.Load)
 }
 
 // allocations counts what our proxy allocates for a request: by how much more a long load
-// takes than a short one. What connections and asking for the counter take is in both.
+// takes than a short one, each without what as long a rest takes. What connections and
+// asking for the counter take is in both, and what is done every second, such as the look
+// at the file, in the rest.
 func (c *contest) allocations(ctx context.Context, one *contestant, l loop.Load) (float64, error) {
-	const counter = "go_memstats_mallocs_total"
 	l.Addr = one.addr
 	if _, err := c.send(ctx, l, loadCPU); err != nil { // whatever is made once has been made
 		return 0, err
 	}
 	var made, requests [2]float64
 	for i := range made {
-		before, err := one.metric(ctx, counter)
+		resting, err := one.allocated(ctx, func() error { time.Sleep(l.Duration); return nil })
 		if err != nil {
 			return 0, err
 		}
-		got, err := c.send(ctx, l, loadCPU)
+		var got loop.Result
+		loaded, err := one.allocated(ctx, func() (err error) {
+			got, err = c.send(ctx, l, loadCPU)
+			return err
+		})
 		if err != nil {
 			return 0, err
 		}
-		after, err := one.metric(ctx, counter)
-		if err != nil {
-			return 0, err
-		}
-		made[i], requests[i] = after-before, float64(got.Requests)
+		made[i], requests[i] = loaded-resting, float64(got.Requests)
 		l.Duration *= 2
 	}
 	if requests[1] <= requests[0] {
 		return 0, fmt.Errorf("a load of twice the time had no more requests: %.0f and %.0f", requests[0], requests[1])
 	}
 	return max(0, made[1]-made[0]) / (requests[1] - requests[0]), nil
+}
+
+// allocated is how many objects the proxy allocates meanwhile, and for being asked.
+func (c *contestant) allocated(ctx context.Context, meanwhile func() error) (float64, error) {
+	const counter = "go_memstats_mallocs_total"
+	before, err := c.metric(ctx, counter)
+	if err != nil {
+		return 0, err
+	}
+	if err := meanwhile(); err != nil {
+		return 0, err
+	}
+	after, err := c.metric(ctx, counter)
+	return after - before, err
 }
