@@ -199,3 +199,24 @@ func TestUniqueValuesThatSwapDuringTheCopy(t *testing.T) {
 		t.Error("the tables differ")
 	}
 }
+
+// TestKeysComeBackDuringTheCopy when too much waits to be applied: rows that come ahead of
+// their chunk are replaced by it.
+func TestKeysComeBackDuringTheCopy(t *testing.T) {
+	t.Parallel()
+	source, target := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t SELECT n, n FROM generate_series(1, 40) n`)
+	way, err := transfer.New(t.Context(), transfer.Side{Database: source.DB, Move: source.move}, transfer.Side{Database: target.DB, Move: target.move}, transfer.Options{})
+	must(t, err)
+	_, err = way.Copy(t.Context(), 0, 10)
+	must(t, err)
+	do(t, connect(t, source.dsn), `UPDATE t SET v = 'x' WHERE id IN (3, 25)`)
+	must(t, way.UnparkKeys(t.Context()))
+	a, err := way.Apply(t.Context())
+	if must(t, err); a.Keys != 2 || !hasKey(t, target, "id") {
+		t.Errorf("%d keys were applied, want 2", a.Keys)
+	}
+	must(t, testkit.Finish(t.Context(), way))
+	if !same(t, source, target, "t") {
+		t.Error("the tables differ")
+	}
+}
