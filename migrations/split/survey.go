@@ -94,7 +94,11 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 	}
 	for _, t := range e.Plan.Tables {
 		if have := source.Table(t.Name); have != nil {
-			s.table(e, t, have, target.Table(t.Name))
+			there := target.Table(t.Name)
+			if there != nil && state.Tables[t.Name].Keyless {
+				parkedKey(t, have, there)
+			}
+			s.table(e, t, have, there)
 		} else if !slices.Contains(source.Missing, t.Name) {
 			s.refuse(t.Name, "write it as the source does", "the source spells this table's name in another way")
 		}
@@ -109,6 +113,18 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		s.Next = []string{"strangler split run " + e.Name()}
 	}
 	return s, nil
+}
+
+// parkedKey gives the target's table the key that it had when the move began. What stands
+// against the table was looked at then.
+func parkedKey(t plan.Table, have, there *schema.Table) {
+	if there.Key != nil { // another index that could have been it
+		there.Uniques = append(there.Uniques, schema.Index{Columns: there.Key})
+	}
+	there.Key, there.Obstacles = nil, nil
+	for _, name := range have.Key {
+		there.Key = append(there.Key, cmp.Or(t.Columns[name], name))
+	}
 }
 
 // catalogs reads both databases at the same time.

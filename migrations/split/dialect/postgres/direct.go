@@ -29,11 +29,12 @@ func (d *DB) Direct(_ context.Context, source dialect.Database) (dialect.Direct,
 }
 
 // CopyChunk copies the next rows behind p.Cursor. A table whose key has no index is copied
-// in two halves at a time, by two sessions of each side; of others rows may have come ahead,
-// which are replaced.
+// in two halves at a time, by two sessions of each side, if no other index is unique: the
+// first half could wait for a value of the second one, which waits for its commit. Of tables
+// whose key is there rows may have come ahead, which are replaced.
 func (d *direct) CopyChunk(ctx context.Context, m dialect.Move, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
 	c := &chunk{d: d, m: m, from: from, to: to}
-	if !p.Keyless || limit < 2 {
+	if !p.Keyless || len(to.Table.Uniques) > 0 || limit < 2 {
 		return c.copy(ctx, p, limit, nil, nil)
 	}
 	ahead, done := make(chan dialect.Progress, 1), make(chan dialect.Progress, 1)

@@ -149,8 +149,8 @@ func TestUnparkNamesAKeyThatIsThereTwice(t *testing.T) {
 func TestHalvesOfAChunk(t *testing.T) {
 	t.Parallel()
 	source, target := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY, v text)`,
-		`INSERT INTO t SELECT n, 'v' || n % 7 FROM generate_series(1, 10) n WHERE n NOT IN (7, 8, 10)`, `INSERT INTO t VALUES (7, 'x'), (8, 'v1'), (10, 'y')`)
-	do(t, connect(t, target.dsn), `CREATE UNIQUE INDEX ON t (v)`) // 1 and 8, 2 and 9 have the same
+		`INSERT INTO t SELECT n, 'v' || least(n, 8) FROM generate_series(1, 10) n`)
+	do(t, connect(t, target.dsn), `CREATE UNIQUE INDEX ON t (v)`)
 	p := dialect.Progress{Keyless: target.park(t)}
 	d, err := target.Direct(t.Context(), source.DB)
 	must(t, err)
