@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stranglerfig/toolkit/internal/testcert"
@@ -91,31 +92,39 @@ func h2spec(t *testing.T, tool, address, flag string) (failed map[string]string)
 	}
 	dir := t.TempDir()
 	failed = map[string]string{}
-	cases := 0
 	var mu sync.Mutex
+	try := func(part string) (cases int) {
+		report := filepath.Join(dir, strings.ReplaceAll(part, "/", "-"))
+		// net/http ends a connection a second after it has said so.
+		out, _ := exec.CommandContext(t.Context(), tool, "--strict", "--insecure", flag, "--timeout=2", "--host="+host, "--port="+port, "--junit-report="+report, part).CombinedOutput()
+		verdicts, err := readReport(report)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			t.Errorf("%s: %v: %s", part, err, out)
+		}
+		for _, v := range verdicts {
+			if what := v.Section + " " + v.Case; v.Error != nil {
+				failed[what] = *v.Error
+			} else {
+				delete(failed, what)
+			}
+		}
+		return len(verdicts)
+	}
+	var cases atomic.Int64
 	var parts sync.WaitGroup
-	for n, part := range h2specParts {
-		parts.Go(func() {
-			report := filepath.Join(dir, fmt.Sprint(n))
-			// net/http ends a connection a second after it has said so.
-			out, _ := exec.CommandContext(t.Context(), tool, "--strict", "--insecure", flag, "--timeout=2", "--host="+host, "--port="+port, "--junit-report="+report, part).CombinedOutput()
-			verdicts, err := readReport(report)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				t.Errorf("%s: %v: %s", part, err, out)
-			}
-			cases += len(verdicts)
-			for _, v := range verdicts {
-				if v.Error != nil {
-					failed[v.Section+" "+v.Case] = *v.Error
-				}
-			}
-		})
+	for _, part := range h2specParts {
+		parts.Go(func() { cases.Add(int64(try(part))) })
 	}
 	parts.Wait()
-	if cases != h2specCases {
-		t.Errorf("%s: %d cases were tried, not %d", address, cases, h2specCases)
+	if cases.Load() != h2specCases {
+		t.Errorf("%s: %d cases were tried, not %d", address, cases.Load(), h2specCases)
+	}
+	for _, what := range slices.Sorted(maps.Keys(failed)) { // in two seconds a busy machine may not have come to it
+		if section, _, _ := strings.Cut(what, " "); h2specKnown[what] == "" && failed[what] != "" {
+			try(section)
+		}
 	}
 	return failed
 }

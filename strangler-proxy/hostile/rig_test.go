@@ -181,9 +181,13 @@ func (p *proxy) usage() usage {
 	return usage{memory: p.resident(), files: len(files), goroutines: int(p.metric("go_goroutines"))}
 }
 
-// resident is the memory of the process that is in use, in bytes.
+// resident is the memory of the process that is in use, in bytes. With the race detector,
+// which keeps several times as much, it is nothing, so that no test judges it.
 func (p *proxy) resident() int64 {
 	p.t.Helper()
+	if raceEnabled {
+		return 0
+	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		p.t.Error(err)
