@@ -34,6 +34,8 @@ const schemaOfApp = `
 	CREATE UNIQUE INDEX t_low ON t(lower(x)) WHERE x IS NOT NULL AND b > 5;
 	CREATE INDEX t_pid ON t(pid);
 	CREATE TABLE c (k TEXT COLLATE NOCASE NOT NULL, n INT NOT NULL, v, PRIMARY KEY (k, n)) WITHOUT ROWID;
+	CREATE TABLE d (id INTEGER PRIMARY KEY, v);
+	CREATE TABLE e (k TEXT NOT NULL PRIMARY KEY, v);
 	INSERT INTO p VALUES (1), (2), (3);`
 
 var errCrash = errors.New("crash")
@@ -69,7 +71,7 @@ func newRun(t *testing.T, seed uint64, generic bool) *run {
 	r.target, err = sqlite.Open(t.Context(), filepath.Join(dir, "target.db"), sqlite.Options{Create: true})
 	testkit.Check(t, err)
 	t.Cleanup(func() { r.target.Close() })
-	r.from, r.to = testkit.Sides(t.Context(), t, r.source, r.target, []string{"t", "c"}, true)
+	r.from, r.to = testkit.Sides(t.Context(), t, r.source, r.target, []string{"t", "c", "d", "e"}, true)
 	r.opts = transfer.Options{BatchKeys: 1 + r.r.IntN(6), Generic: generic, Step: r.step}
 	return r
 }
@@ -109,7 +111,9 @@ func (r *run) write() {
 	}
 	a, b := r.r.IntN(4), r.r.IntN(8)
 	ck, cn := []string{"a", "A", "b", "B", "ä"}[r.r.IntN(5)], r.r.IntN(3)
-	switch n := r.r.IntN(100); {
+	switch n := r.r.IntN(115); {
+	case n >= 100:
+		r.writePlain(k(), k(), x)
 	case n < 20:
 		r.exec(`INSERT INTO t(id, u, a, b, pid, x) VALUES (?, ?, ?, ?, ?, ?)`, k(), u, a, b, pid, x)
 	case n < 33:
@@ -140,6 +144,29 @@ func (r *run) write() {
 		r.exec(`DELETE FROM c WHERE k = ?`, ck)
 	default:
 		r.exec(`INSERT INTO c VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET v = excluded.v`, ck, cn, x)
+	}
+}
+
+// writePlain is a write into a table where nothing is unique but the key.
+func (r *run) writePlain(i, j int, v any) {
+	name := []string{"id", "ID", "rowid", "oid", "_rowid_", "RowID"}[r.r.IntN(6)]
+	switch r.r.IntN(8) {
+	case 0:
+		r.exec(`INSERT OR REPLACE INTO d VALUES (?, ?)`, i, v)
+	case 1:
+		r.exec(`UPDATE OR REPLACE d SET `+name+` = ? WHERE id = ?`, i, j)
+	case 2:
+		r.exec(`UPDATE OR REPLACE d SET (v, `+name+`) = (SELECT ?, ?) WHERE id = ?`, v, i, j)
+	case 3:
+		r.exec(`INSERT INTO d VALUES (?, ?) ON CONFLICT DO UPDATE SET `+name+` = ?`, i, v, j)
+	case 4:
+		r.exec(`INSERT OR REPLACE INTO e VALUES (?, ?)`, i, v)
+	case 5:
+		r.exec(`UPDATE OR REPLACE e SET k = ? WHERE k = ?`, i, strconv.Itoa(j))
+	case 6:
+		r.exec(`UPDATE d SET v = ? WHERE id = ?`, v, i)
+	default:
+		r.exec(`DELETE FROM d WHERE id = ?`, i)
 	}
 }
 
@@ -224,6 +251,8 @@ func contents(t *testing.T, path string) string {
 		`SELECT id || '|' || group_concat(typeof(v) || ':' || hex(v), ',') FROM (SELECT id, u AS v, 1 AS n FROM t UNION ALL SELECT id, a, 2 FROM t UNION ALL SELECT id, b, 3 FROM t
 			UNION ALL SELECT id, pid, 4 FROM t UNION ALL SELECT id, x, 5 FROM t UNION ALL SELECT id, g, 6 FROM t ORDER BY id, n) GROUP BY id`,
 		`SELECT hex(k) || '|' || n || '|' || typeof(v) || '|' || coalesce(hex(v), '') FROM c ORDER BY 1`,
+		`SELECT id || '|' || typeof(v) || '|' || coalesce(hex(v), '') FROM d ORDER BY id`,
+		`SELECT hex(k) || '|' || typeof(v) || '|' || coalesce(hex(v), '') FROM e ORDER BY 1`,
 	} {
 		for _, line := range lines(t, db, query) {
 			all.WriteString(line + "\n")

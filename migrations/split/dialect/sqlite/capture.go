@@ -12,17 +12,25 @@ import (
 //
 // After a change the new and the old key are logged. Before an insert or update the
 // keys of rows are logged that it could displace: REPLACE deletes these without firing
-// any delete trigger. A key too many costs a look at its row and nothing else.
+// any delete trigger. A key too many costs a look at its row and nothing else. Every
+// trigger costs each write that carries it, also where its condition is false, so there
+// are none for what the others log anyway.
 func captureTriggers(split string, s *schema.Shape) []string {
 	c := captureOf(split, s)
-	return []string{
+	triggers := []string{
 		c.trigger("ai", "AFTER INSERT", "", c.logged("NEW")),
 		c.trigger("ad", "AFTER DELETE", "", c.logged("OLD")),
 		c.trigger("au", "AFTER UPDATE", "", c.logged("NEW")),
-		c.trigger("ak", "AFTER UPDATE", c.moved(), c.logged("OLD")),
-		c.trigger("bi", "BEFORE INSERT", "", c.displaced("")),
-		c.trigger("bu", "BEFORE UPDATE", c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")")),
+		c.trigger("ak", "AFTER UPDATE"+c.setting(s.Key()), c.moved(), c.logged("OLD")),
 	}
+	if c.exact() && len(s.Table.Uniques) == 0 {
+		return triggers
+	}
+	return append(
+		triggers,
+		c.trigger("bi", "BEFORE INSERT", "", c.displaced("", !c.exact())),
+		c.trigger("bu", "BEFORE UPDATE"+c.setting(c.unique()), c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")", !c.exact())),
+	)
 }
 
 func captureOf(split string, s *schema.Shape) capture {
@@ -59,24 +67,50 @@ func (c capture) moved() string {
 	})
 }
 
+// exact reports whether keys that the table takes for equal are the same values. Then a
+// row that is displaced by its key has the key of the row that takes its place, which is
+// logged after the change. A key with a collation of its own is among the uniques, too,
+// and looked up there.
+func (c capture) exact() bool {
+	return !slices.ContainsFunc(c.shape.Key(), func(name string) bool {
+		kind := strings.ToUpper(c.shape.Table.Column(name).Type)
+		return !strings.Contains(kind, "INT") && !strings.Contains(kind, "CHAR") && !strings.Contains(kind, "TEXT") // 1 and 1.0 may both be kept
+	})
+}
+
+// setting limits a trigger to updates that set one of the columns: other updates do not
+// carry it. An INTEGER PRIMARY KEY can be set by the names of the rowid, too; a name that
+// the table does not have does no harm. No names mean every update.
+func (c capture) setting(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " OF " + quoteAll("", append(slices.Clone(names), "rowid", "oid", "_rowid_"))
+}
+
 // touched is true when an update may displace rows: when something unique changes. Where
-// something unique is computed it is always true.
+// that cannot be told from columns it is always true.
 func (c capture) touched() string {
+	return columns(c.unique(), " OR ", func(n string) string { return "(NEW." + n + " IS NOT OLD." + n + " COLLATE BINARY)" })
+}
+
+// unique lists the columns of all that is unique; none if something is computed.
+func (c capture) unique() []string {
 	names := slices.Clone(c.shape.Key())
 	for _, u := range c.shape.Table.Uniques {
 		for _, name := range u.Columns {
 			if name == "" || c.shape.Table.Column(name).Computed() {
-				return ""
+				return nil
 			}
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 		if u.Where != "" {
-			return "" // a row may come under the condition by any column
+			return nil // a row may come under the condition by any column
 		}
 	}
-	return columns(names, " OR ", func(n string) string { return "(NEW." + n + " IS NOT OLD." + n + " COLLATE BINARY)" })
+	return names
 }
 
 // same compares the key of a row of the table with that of NEW or OLD.
@@ -85,10 +119,14 @@ func (c capture) same(row string) string {
 }
 
 // displaced logs the rows of the table that stand in the way of NEW: those with its key,
-// and those that are equal to it by something unique. Each is a look-up in that index.
-func (c capture) displaced(but string) string {
+// unless byKey is false, and those that are equal to it by something unique. Each is a
+// look-up in that index.
+func (c capture) displaced(but string, byKey bool) string {
 	found := c.into + "SELECT " + text(c.label) + ", " + quoteAll(c.table+".", c.shape.Key()) + " FROM " + c.table + " WHERE "
-	parts := []string{found + columns(c.shape.Key(), " AND ", func(k string) string { return c.table + "." + k + " = NEW." + k }) + but + ";"}
+	var parts []string
+	if byKey {
+		parts = append(parts, found+columns(c.shape.Key(), " AND ", func(k string) string { return c.table + "." + k + " = NEW." + k })+but+";")
+	}
 	for _, u := range c.shape.Table.Uniques {
 		parts = append(parts, found+c.equal(u)+but+";")
 	}

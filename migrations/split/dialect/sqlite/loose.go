@@ -57,9 +57,9 @@ func looseTriggers(ctx context.Context, q queryer, m dialect.Move) ([]string, er
 		statements = append(
 			statements,
 			c.trigger(n+"d", "AFTER DELETE", "", c.logged("OLD")),
-			c.trigger(n+"u", "AFTER UPDATE", c.moved(), c.logged("OLD")),
-			c.trigger(n+"i", "BEFORE INSERT", "", c.displaced("")),
-			c.trigger(n+"b", "BEFORE UPDATE", c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")")),
+			c.trigger(n+"u", "AFTER UPDATE"+c.setting(s.Key()), c.moved(), c.logged("OLD")),
+			c.trigger(n+"i", "BEFORE INSERT", "", c.displaced("", true)),
+			c.trigger(n+"b", "BEFORE UPDATE"+c.setting(c.unique()), c.touched(), c.displaced(" AND NOT ("+c.same("OLD")+")", true)),
 		)
 	}
 	return statements, nil
