@@ -256,7 +256,7 @@ func (d *Database) Remove(ctx context.Context, m dialect.Move, o dialect.RemoveO
 		}
 		if o.Drop {
 			for _, t := range tables {
-				if _, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS `+quote(t)); err != nil {
+				if _, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS main.`+quote(t)); err != nil {
 					return err
 				}
 			}
@@ -301,7 +301,7 @@ func forget(ctx context.Context, tx *sqlx.Tx, m dialect.Move, o dialect.RemoveOp
 		}
 	}
 	for _, table := range drop {
-		if _, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS `+quote(table)); err != nil {
+		if _, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS main.`+quote(table)); err != nil {
 			return err
 		}
 	}

@@ -47,14 +47,14 @@ func parkTriggers(ctx context.Context, tx *sqlx.Tx, split, table string) error {
 }
 
 // park drops an index or trigger and records how it was made. What is already parked
-// stays as it was.
+// stays as it was; without main its name could be found in a source that is attached.
 func park(ctx context.Context, tx *sqlx.Tx, split, table string, o object) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO `+parkedTable+`(split, tbl, type, name, sql) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		split, table, o.Type, o.Name, o.SQL)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `DROP `+strings.ToUpper(o.Type)+` IF EXISTS `+quote(o.Name))
+	_, err = tx.ExecContext(ctx, `DROP `+strings.ToUpper(o.Type)+` IF EXISTS main.`+quote(o.Name))
 	return err
 }
 

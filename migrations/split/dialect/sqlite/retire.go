@@ -97,7 +97,7 @@ func (d *Database) Shrink(ctx context.Context, m dialect.Move, table string, lim
 // Discard drops a retired table.
 func (d *Database) Discard(ctx context.Context, m dialect.Move, table string) error {
 	return d.retiring(ctx, m, "drop table "+table, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS `+quote(dialect.Retired(table)))
+		_, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS main.`+quote(dialect.Retired(table)))
 		return err
 	})
 }
