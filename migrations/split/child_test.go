@@ -108,12 +108,12 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 			return nil
 		}
 		return err
-	case "complete":
+	case "complete", "complete --keep-data":
 		w, err := e.Begin(ctx, do, split.Any)
 		if err != nil {
 			return err
 		}
-		_, err = w.Complete(ctx, split.CompleteOptions{Confirm: true, Step: k.pass})
+		_, err = w.Complete(ctx, split.CompleteOptions{Confirm: true, KeepData: do != "complete", Step: k.pass})
 		return errors.Join(err, w.End())
 	case "abort":
 		w, err := e.Begin(ctx, do, split.Any)

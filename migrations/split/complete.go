@@ -70,7 +70,6 @@ func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport,
 	switch state.Of(source, target) {
 	case state.Planned:
 		return report, w.completed(ctx)
-	case state.Completing:
 	default:
 		against, err := w.AgainstComplete(ctx, o)
 		if err != nil {
@@ -78,6 +77,9 @@ func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport,
 		}
 		if len(against) > 0 {
 			return report, program.Fail(program.Refused, "", "complete of split %s is refused: %w", w.Plan.Split, errors.Join(against...))
+		}
+		if err := old.Keep(ctx, w.From.Move, o.KeepData); err != nil {
+			return report, err
 		}
 	}
 	step := o.Step
@@ -203,8 +205,10 @@ func (e *Engine) AgainstComplete(ctx context.Context, o CompleteOptions) ([]erro
 		return nil, err
 	}
 	switch at := state.Of(source, target); at {
-	case state.Completing, state.Planned:
+	case state.Planned:
 		return nil, nil
+	case state.Completing:
+		return e.otherwise(ctx, o)
 	default:
 		if err := state.Check(at, e.Plan.Split, e.Name(), "complete"); err != nil {
 			return []error{err}, nil
@@ -232,6 +236,25 @@ func (e *Engine) AgainstComplete(ctx context.Context, o CompleteOptions) ([]erro
 		list = append(list, e.stillBound(c)...)
 	}
 	return list, nil
+}
+
+// otherwise says that a complete which was interrupted had been given another word about
+// the rows: some may be gone, or what was to be kept would go.
+func (e *Engine) otherwise(ctx context.Context, o CompleteOptions) ([]error, error) {
+	old, ok := e.Source.(dialect.Retirer)
+	if !ok {
+		return nil, nil
+	}
+	kept, err := old.Kept(ctx, e.Plan.Split)
+	switch {
+	case err != nil:
+		return nil, err
+	case kept && !o.KeepData:
+		return []error{errors.New("it was begun with --keep-data: give that again, and drop the tables by hand when you need them no more")}, nil
+	case o.KeepData && !kept:
+		return []error{errors.New("it was begun without --keep-data, and rows may be gone already: go on without it")}, nil
+	}
+	return nil, nil
 }
 
 // stillBound names foreign keys that a kept table of SQLite would keep, which can be taken

@@ -16,6 +16,11 @@ type Retirer interface {
 	Retired(table string) string
 	// DecidedAt is when the owner of a table was last decided; zero if never.
 	DecidedAt(ctx context.Context, table string) (time.Time, error)
+	// Keep records whether the rows are to be kept, before the first thing that cannot be
+	// undone: who goes on with what was interrupted may have forgotten.
+	Keep(ctx context.Context, m Move, keep bool) error
+	// Kept is what Keep has recorded; false if nothing.
+	Kept(ctx context.Context, split string) (bool, error)
 	// Retire takes the guard away and gives the tables their retired names, all or none:
 	// from then on nobody takes them for tables that are in use.
 	Retire(ctx context.Context, m Move, tables []string) error

@@ -45,6 +45,35 @@ func (d *DB) DecidedAt(ctx context.Context, table string) (at time.Time, err err
 	return at, nil
 }
 
+// keepMark is the line of _strangler_parked by which it is known that rows are kept.
+const keepMark = prefix + "keep"
+
+// Keep records whether rows are kept.
+func (d *DB) Keep(ctx context.Context, m dialect.Move, keep bool) error {
+	return d.retiring(ctx, m, "record whether rows are kept", func(w *writer) error {
+		_, err := w.tx.Exec(ctx, `DELETE FROM _strangler_parked WHERE split = $1 AND name = $2`, m.Split, keepMark)
+		if err == nil && keep {
+			_, err = w.tx.Exec(ctx, `INSERT INTO _strangler_parked (split, tbl, name, sql) VALUES ($1, '', $2, '')`, m.Split, keepMark)
+		}
+		return err
+	})
+}
+
+// Kept reports what Keep has recorded.
+func (d *DB) Kept(ctx context.Context, split string) (kept bool, err error) {
+	err = d.with(ctx, func(c *pgx.Conn) error {
+		var there bool
+		if err := c.QueryRow(ctx, `SELECT to_regclass('_strangler_parked') IS NOT NULL`).Scan(&there); err != nil || !there {
+			return err
+		}
+		return c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM _strangler_parked WHERE split = $1 AND name = $2)`, split, keepMark).Scan(&kept)
+	})
+	if err != nil {
+		return false, fmt.Errorf("read whether rows are kept: %w", explain(err))
+	}
+	return kept, nil
+}
+
 // Retire renames the tables and takes away what could still act on them or through them:
 // the triggers of the split and then what these write, the application's own, and foreign
 // keys, which would let forgotten rows stop the deletion of others.

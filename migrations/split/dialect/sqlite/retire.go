@@ -33,6 +33,29 @@ func (d *Database) DecidedAt(ctx context.Context, table string) (time.Time, erro
 // Retired is what a table is called when it is retired.
 func (d *Database) Retired(table string) string { return dialect.Retired(table) }
 
+// keepMark is the line among what is parked by which it is known that rows are kept.
+const keepMark = "keep"
+
+// Keep records whether rows are kept.
+func (d *Database) Keep(ctx context.Context, m dialect.Move, keep bool) error {
+	return d.retiring(ctx, m, "record whether rows are kept", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM `+parkedTable+` WHERE split = ? AND type = ?`, m.Split, keepMark)
+		if err == nil && keep {
+			_, err = tx.ExecContext(ctx, `INSERT INTO `+parkedTable+`(split, tbl, type, name, sql) VALUES (?, '', ?, '', '')`, m.Split, keepMark)
+		}
+		return err
+	})
+}
+
+// Kept reports what Keep has recorded.
+func (d *Database) Kept(ctx context.Context, split string) (kept bool, err error) {
+	if there, err := exists(ctx, d.guest.Readers, parkedTable); err != nil || !there {
+		return false, d.explain(err, "read whether rows are kept")
+	}
+	err = d.guest.Readers.GetContext(ctx, &kept, `SELECT EXISTS (SELECT 1 FROM `+parkedTable+` WHERE split = ? AND type = ?)`, split, keepMark)
+	return kept, d.explain(err, "read whether rows are kept")
+}
+
 // Retire renames the tables, without the triggers of the split and of the application: a
 // retired table is written by nobody but Shrink.
 func (d *Database) Retire(ctx context.Context, m dialect.Move, tables []string) error {
