@@ -62,35 +62,22 @@ func plain(name string) string {
 
 // Secret reports whether a member, parameter, header or cookie of this name holds a secret.
 func (r *Redactor) Secret(name string) bool {
-	whole := plain(name)
-	has := func(word string) bool { return strings.Contains(whole, word) }
-	return slices.Contains(secretNames, whole) || slices.Contains(r.names, whole) ||
-		slices.ContainsFunc(secretWords, has) || slices.ContainsFunc(shortWords, has) && slices.ContainsFunc(parts(name), short)
+	name = plain(name)
+	has := func(word string) bool { return strings.Contains(name, word) }
+	return slices.Contains(secretNames, name) || slices.Contains(r.names, name) ||
+		slices.ContainsFunc(secretWords, has) || slices.ContainsFunc(shortWords, has) && !generated(name)
 }
 
-// short reports whether a part of a name holds a short word, and not by chance: a part with
-// digits between its letters was generated.
-func short(part string) bool {
-	return slices.ContainsFunc(shortWords, func(word string) bool { return strings.Contains(part, word) }) &&
-		!strings.ContainsAny(strings.TrimRight(part, decimals), decimals)
-}
-
-const decimals = "0123456789"
-
-// parts returns what a name is put together from, in small letters: address1 and ssn of address1_ssn and address1SSN.
-func parts(name string) []string {
-	var spaced strings.Builder
-	capital := true
-	for _, r := range name {
-		upper := 'A' <= r && r <= 'Z'
-		if upper && !capital {
-			spaced.WriteByte(' ')
+// generated reports whether a name is made of letters and more than a few digits.
+func generated(name string) bool {
+	const few = 2
+	digits := 0
+	for i := range len(name) {
+		if digit(name[i]) {
+			digits++
 		}
-		capital = upper
-		spaced.WriteRune(r)
 	}
-	separates := func(r rune) bool { return (r < 'a' || 'z' < r) && !strings.ContainsRune(decimals, r) }
-	return strings.FieldsFunc(strings.ToLower(spaced.String()), separates)
+	return isToken(name) && digits > few
 }
 
 // Hash returns what stands for a secret.

@@ -156,7 +156,7 @@ func TestGeneratedNamesAreNoSecrets(t *testing.T) {
 	if got := r.Text(text); got != text {
 		t.Errorf("%q became %q", text, got)
 	}
-	for _, name := range []string{"ssn", "customerSSN", "iban_2", "cardcvv2", "address1_ssn", "applicant2SSN", "2nd-cvc", "oauth2AccessToken1"} {
+	for _, name := range []string{"ssn", "customerSSN", "iban_2", "cardcvv2", "address1_ssn", "applicant2SSN", "2nd-cvc", "iBAN", "user1ssn", "oauth2AccessToken1"} {
 		if !r.Secret(name) {
 			t.Errorf("%s is taken for no secret", name)
 		}
