@@ -3,9 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -31,7 +31,8 @@ func (t *tool) initCommand() *cobra.Command {
 		Long: "Without --table, list the tables of a database and how they hang together, to choose from. With\n" +
 			"it, write a plan for these: where they are, where they go, and every foreign key that is cut. The\n" +
 			"database is only read, and a file that is there is not written over.\n\n" +
-			"A DSN is a file of SQLite, or postgres://…; a password in it is not written down.",
+			"A DSN is a file of SQLite, or postgres://…. One with a password comes from a variable, as in\n" +
+			"--source '${SHOP_DSN}': the plan then names the variable, and nobody reads it in the list of processes.",
 		Example: "  strangler split init reviews --source shop.db\n" +
 			"  strangler split init reviews --source shop.db --table reviews --table votes\n" +
 			"  strangler split init ./reviews.yaml --source postgres://app@db/shop --target postgres://app@db/reviews --table reviews",
@@ -54,22 +55,21 @@ func (t *tool) init(cmd *cobra.Command, args []string, f initial) error {
 	if !plan.IsName(name) {
 		return program.Fail(program.Usage, "begin with a small letter; up to 31 of a-z, 0-9, - and _", "a split cannot be called %q", name)
 	}
-	o := split.SkeletonOptions{Split: name, Called: t.called(args), Source: database(f.source), Tables: f.tables}
+	o := split.SkeletonOptions{Split: name, Called: t.called(args), Tables: f.tables}
+	if o.Source, o.SourceText, err = database("source", f.source); err != nil {
+		return err
+	}
 	if len(f.tables) == 0 {
 		return t.outline(cmd, t.called(args), f, o.Source)
 	}
 	if f.target == "" && o.Source.Driver != plan.SQLite {
 		return program.Fail(program.Usage, "add --target postgres://…", "the target is missing")
 	}
-	if o.Target = database(f.target); f.target == "" {
-		o.Target = database(filepath.Join(filepath.Dir(strings.TrimPrefix(o.Source.DSN, "file:")), name+".db"))
+	if f.target == "" {
+		f.target = filepath.Join(filepath.Dir(strings.TrimPrefix(o.Source.DSN, "file:")), name+".db")
 	}
-	variable := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	if secret(o.Source.DSN) {
-		o.SourceText = "${" + variable + "_SOURCE_DSN}"
-	}
-	if secret(o.Target.DSN) {
-		o.TargetText = "${" + variable + "_TARGET_DSN}"
+	if o.Target, o.TargetText, err = database("target", f.target); err != nil {
+		return err
 	}
 	text, err := split.Skeleton(cmd.Context(), o)
 	if err != nil {
@@ -88,11 +88,6 @@ func (t *tool) init(cmd *cobra.Command, args []string, f initial) error {
 // written says what was done.
 func written(cmd *cobra.Command, path, called string, o split.SkeletonOptions) error {
 	steps := []string{"strangler split plan " + called}
-	for _, text := range []string{o.TargetText, o.SourceText} {
-		if text != "" {
-			steps = append([]string{"export " + strings.Trim(text, "${}") + "=…   # its DSN holds a password, which is not written down"}, steps...)
-		}
-	}
 	if isJSON(cmd) {
 		return printJSON(cmd.OutOrStdout(), InitResult{1, o.Split, path, o.Tables, steps})
 	}
@@ -124,29 +119,33 @@ func create(path string, text []byte) error {
 	return nil
 }
 
-// database finds out what kind of database a DSN means.
-func database(dsn string) plan.Database {
+// database is the one that a flag means, and what the plan says of it where that is not
+// its DSN, since variables are in it. A password stands in the environment: everybody on
+// the machine can read the command line of a program.
+func database(flag, text string) (d plan.Database, written string, err error) {
+	dsn, problems := plan.Expand(text, os.LookupEnv)
+	if len(problems) > 0 {
+		return d, "", program.Fail(program.Usage, "export it, or give the DSN itself", "--%s: %s", flag, strings.Join(problems, "; "))
+	}
+	if dsn != text {
+		written = text
+	} else if password.MatchString(dsn) {
+		return d, "", program.Fail(program.Usage, "export SHOP_DSN='…' with the DSN, and give --"+flag+" '${SHOP_DSN}' in quotes", "--%s: a password on a command line can be read by everybody on this machine", flag)
+	}
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") || strings.Contains(dsn, "host=") || strings.Contains(dsn, "dbname=") {
-		return plan.Database{Driver: plan.PostgreSQL, DSN: dsn}
+		return plan.Database{Driver: plan.PostgreSQL, DSN: dsn}, written, nil
 	}
 	if !strings.HasPrefix(dsn, "file:") {
-		dsn = "file:" + dsn
+		if dsn = "file:" + dsn; written != "" {
+			written = "file:" + written
+		}
 	}
-	return plan.Database{Driver: plan.SQLite, DSN: dsn}
+	return plan.Database{Driver: plan.SQLite, DSN: dsn}, written, nil
 }
 
-// secret reports whether a DSN holds a password.
-func secret(dsn string) bool {
-	if strings.Contains(dsn, "password=") {
-		return true
-	}
-	u, err := url.Parse(dsn)
-	if err != nil || u.User == nil {
-		return false
-	}
-	_, has := u.User.Password()
-	return has
-}
+// password is one in a DSN: as libpq's setting, or behind the name in a URL, also in one
+// that is not well-formed.
+var password = regexp.MustCompile(`(?i)password\s*=|://[^:/?#@]*:[^/?#]+@`)
 
 // outline lists the tables to choose from.
 func (t *tool) outline(cmd *cobra.Command, called string, f initial, source plan.Database) error {
@@ -154,11 +153,7 @@ func (t *tool) outline(cmd *cobra.Command, called string, f initial, source plan
 	if err != nil {
 		return err
 	}
-	from := f.source
-	if secret(source.DSN) {
-		from = "DSN"
-	}
-	o.Next = []string{"strangler split init " + shellWord(called) + " --source " + shellWord(from) + " --table NAME"}
+	o.Next = []string{"strangler split init " + shellWord(called) + " --source " + shellWord(f.source) + " --table NAME"}
 	if isJSON(cmd) {
 		return printJSON(cmd.OutOrStdout(), o)
 	}

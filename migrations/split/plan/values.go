@@ -13,33 +13,40 @@ import (
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?`)
 
-// text is the text of n with ${NAME} and ${NAME:-default} replaced. It is empty after a
-// problem was reported. What a variable holds is never part of a message: it may be a
-// password.
+// Expand replaces ${NAME} and ${NAME:-default} in text by what lookup knows of NAME, and
+// says what is wrong with each that it cannot replace. What a variable holds is never part
+// of that: it may be a password.
+func Expand(text string, lookup func(string) (string, bool)) (expanded string, problems []string) {
+	expanded = variable.ReplaceAllStringFunc(text, func(match string) string {
+		parts := variable.FindStringSubmatch(match)
+		name := parts[1]
+		if name == "" {
+			problems = append(problems, match+" is no variable: write ${NAME} or ${NAME:-default}")
+			return ""
+		}
+		if value, set := lookup(name); set && value != "" {
+			return value
+		}
+		if !strings.Contains(match, ":-") {
+			problems = append(problems, "environment variable "+name+" is not set")
+		}
+		return parts[2]
+	})
+	return expanded, problems
+}
+
+// text is the text of n with its variables expanded. It is empty after a problem was
+// reported.
 func (c *checker) text(n *yamldoc.Node, what string) string {
 	if n.Kind != yamldoc.String {
 		c.add(n.Pos, "", "%s must be a text, this is %s", what, n.Kind)
 		return ""
 	}
-	good := true
-	text := variable.ReplaceAllStringFunc(n.Text, func(match string) string {
-		parts := variable.FindStringSubmatch(match)
-		name := parts[1]
-		if name == "" {
-			good = false
-			c.add(n.Pos, "", "%s: %s is no variable: write ${NAME} or ${NAME:-default}", what, match)
-			return ""
-		}
-		if value, set := c.lookup(name); set && value != "" {
-			return value
-		}
-		if !strings.Contains(match, ":-") {
-			good = false
-			c.add(n.Pos, "", "%s: environment variable %s is not set", what, name)
-		}
-		return parts[2]
-	})
-	if !good {
+	text, problems := Expand(n.Text, c.lookup)
+	for _, problem := range problems {
+		c.add(n.Pos, "", "%s: %s", what, problem)
+	}
+	if len(problems) > 0 {
 		return ""
 	}
 	if strings.TrimSpace(text) == "" {
