@@ -251,6 +251,9 @@ func (s *Survey) obstacles(table string, obstacles []schema.Obstacle) {
 // cost says how much capture adds to a write.
 func cost(t *schema.Table) string {
 	look := len(t.Uniques) + 1
+	if t.RowID != "" {
+		look++
+	}
 	return fmt.Sprintf("one row in the log a row written, and %d look-ups before an insert or a change of something unique", look)
 }
 

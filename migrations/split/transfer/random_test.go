@@ -150,7 +150,11 @@ func (r *run) write() {
 // writePlain is a write into a table where nothing is unique but the key.
 func (r *run) writePlain(i, j int, v any) {
 	name := []string{"id", "ID", "rowid", "oid", "_rowid_", "RowID"}[r.r.IntN(6)]
-	switch r.r.IntN(8) {
+	switch r.r.IntN(10) {
+	case 8: // displaces the row that has this number, whatever its key
+		r.exec(`INSERT OR REPLACE INTO e(rowid, k, v) VALUES (?, ?, ?)`, 1+j%8, i, v)
+	case 9:
+		r.exec(`UPDATE OR REPLACE e SET _rowid_ = ? WHERE k = ?`, 1+i%8, strconv.Itoa(j))
 	case 0:
 		r.exec(`INSERT OR REPLACE INTO d VALUES (?, ?)`, i, v)
 	case 1:

@@ -23,7 +23,7 @@ func captureTriggers(split string, s *schema.Shape) []string {
 		c.trigger("au", "AFTER UPDATE", "", c.logged("NEW")),
 		c.trigger("ak", "AFTER UPDATE"+c.setting(s.Key()), c.moved(), c.logged("OLD")),
 	}
-	if c.exact() && len(s.Table.Uniques) == 0 {
+	if c.exact() && len(s.Table.Uniques) == 0 && s.Table.RowID == "" {
 		return triggers
 	}
 	return append(
@@ -85,13 +85,17 @@ func (c capture) setting(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return " OF " + quoteAll("", append(slices.Clone(names), "rowid", "oid", "_rowid_"))
+	return " OF " + quoteAll("", append(slices.Clone(names), rowids...))
 }
 
 // touched is true when an update may displace rows: when something unique changes. Where
 // that cannot be told from columns it is always true.
 func (c capture) touched() string {
-	return columns(c.unique(), " OR ", func(n string) string { return "(NEW." + n + " IS NOT OLD." + n + " COLLATE BINARY)" })
+	condition := columns(c.unique(), " OR ", func(n string) string { return "(NEW." + n + " IS NOT OLD." + n + " COLLATE BINARY)" })
+	if id := c.shape.Table.RowID; condition != "" && id != "" {
+		condition += " OR NEW." + id + " IS NOT OLD." + id
+	}
+	return condition
 }
 
 // unique lists the columns of all that is unique; none if something is computed.
@@ -119,8 +123,8 @@ func (c capture) same(row string) string {
 }
 
 // displaced logs the rows of the table that stand in the way of NEW: those with its key,
-// unless byKey is false, and those that are equal to it by something unique. Each is a
-// look-up in that index.
+// unless byKey is false, and those that are equal to it by something unique or have the
+// number that it asks for. Each is a look-up in that index.
 func (c capture) displaced(but string, byKey bool) string {
 	found := c.into + "SELECT " + text(c.label) + ", " + quoteAll(c.table+".", c.shape.Key()) + " FROM " + c.table + " WHERE "
 	var parts []string
@@ -129,6 +133,9 @@ func (c capture) displaced(but string, byKey bool) string {
 	}
 	for _, u := range c.shape.Table.Uniques {
 		parts = append(parts, found+c.equal(u)+but+";")
+	}
+	if id := c.shape.Table.RowID; id != "" { // NEW's is -1 where SQLite is to choose it
+		parts = append(parts, found+c.table+"."+id+" = NEW."+id+but+";")
 	}
 	return strings.Join(parts, " ")
 }

@@ -45,6 +45,9 @@ func table(ctx context.Context, tx *sqlx.Tx, o object, all []object) (*schema.Ta
 		return nil, err
 	}
 	chooseKey(t, primary, listed.WR)
+	if !listed.WR && !isRowid(t, primary) {
+		t.RowID = rowid(t)
+	}
 	t.ForeignKeys, err = foreignKeys(ctx, tx, t.Name)
 	if err != nil {
 		return nil, err
@@ -213,6 +216,20 @@ func isRowid(t *schema.Table, primary []string) bool {
 			return strings.HasPrefix(u.Name, "sqlite_autoindex_") && slices.Equal(u.Columns, primary)
 		})
 }
+
+// rowid is a name by which statements reach the number that SQLite gives each row: one
+// that no column has taken.
+func rowid(t *schema.Table) string {
+	for _, name := range rowids {
+		if !slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return strings.EqualFold(c.Name, name) }) {
+			return name
+		}
+	}
+	return ""
+}
+
+// rowids are the names of the number of a row.
+var rowids = []string{"rowid", "oid", "_rowid_"}
 
 // understandable makes sure that this program knows every function and collation that
 // the table's indexes and columns use: an application may have brought its own.
