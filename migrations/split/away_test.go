@@ -93,9 +93,12 @@ const sumOfAll = `SELECT count(*) || ' ' || sum(id) || ' ' || sum(v) FROM t`
 // endSessions ends what the engine has open, and counts it.
 func endSessions(places ...*testkit.Place) (n int) {
 	for _, p := range places {
-		if p.Ask(`SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'strangler%'`) != "0" {
+		if p.Ask(endEngine) != "0" {
 			n++
 		}
 	}
 	return n
 }
+
+// endEngine ends the sessions that the engine has in a database, and counts them.
+const endEngine = `SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'strangler%'`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -25,7 +26,8 @@ import (
 // The test binary is also the process that is killed: with SPLIT_DO it is a command of
 // the engine, and kills itself with SIGKILL at the point that SPLIT_KILL names: by a
 // number, the n-th point of all that a crash could separate, or by its name. With
-// SPLIT_STOP it stops itself there and can be made to go on.
+// SPLIT_STOP it stops itself there and can be made to go on; with SPLIT_WAIT it says that it
+// is there, and waits to be told to go on.
 func TestMain(m *testing.M) {
 	if do := os.Getenv("SPLIT_DO"); do != "" {
 		if err := child(do, os.Getenv("SPLIT_DIR"), &killer{at: os.Getenv("SPLIT_KILL"), signal: syscall.SIGKILL}); err != nil {
@@ -43,15 +45,28 @@ type killer struct {
 	n      int
 	seen   int
 	struck bool
-	signal syscall.Signal
+	signal syscall.Signal // 0: wait
 }
 
 func (k *killer) pass(name string) {
 	k.seen++
 	if !k.struck && (name == k.at || k.seen == k.n) { // not again where a step is tried again
 		k.struck = true
+		if k.signal == 0 {
+			wait()
+			return
+		}
 		syscall.Kill(os.Getpid(), k.signal) //nolint:errcheck // nobody is left to be told
 	}
+}
+
+// wait tells the parent, by the first of the files that it gave, and waits for its answer
+// in the second.
+func wait() {
+	there, on := os.NewFile(3, "there"), os.NewFile(4, "go on")
+	there.WriteString("!") //nolint:errcheck // without a parent there is no point
+	there.Close()
+	io.ReadAll(on) //nolint:errcheck // its end is the answer
 }
 
 func (k *killer) observe(e ownership.Event) {
@@ -67,6 +82,9 @@ func child(do, dir string, k *killer) error {
 	ctx := context.Background()
 	if at := os.Getenv("SPLIT_STOP"); at != "" {
 		k.at, k.signal = at, syscall.SIGSTOP
+	}
+	if at := os.Getenv("SPLIT_WAIT"); at != "" {
+		k.at, k.signal = at, 0
 	}
 	k.n, _ = strconv.Atoi(k.at)
 	path := filepath.Join(dir, "plan.yaml")
@@ -214,12 +232,17 @@ func (s *stage) do(command, kill string, after time.Duration) (bool, string) {
 // start starts a command in a process of its own.
 func (s *stage) start(words *strings.Builder, command string, env ...string) *exec.Cmd {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
-	cmd.Env = append(append(os.Environ(), "SPLIT_DO="+command, "SPLIT_DIR="+s.dir), slices.Concat(s.env, env)...)
-	cmd.Stdout, cmd.Stderr = words, words
+	cmd := s.prepare(words, command, env...)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	return cmd
+}
+
+func (s *stage) prepare(words *strings.Builder, command string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
+	cmd.Env = append(append(os.Environ(), "SPLIT_DO="+command, "SPLIT_DIR="+s.dir), slices.Concat(s.env, env)...)
+	cmd.Stdout, cmd.Stderr = words, words
 	return cmd
 }
 

@@ -36,15 +36,20 @@ limits: { fence: 5s, disk: 1MiB }
 // copyOf makes a database that is what the one of dsn is, down to its OIDs.
 func copyOf(t *testing.T, dsn string, n int) string {
 	t.Helper()
-	server := pgtest.Shared(t)
+	server, template := pgtest.Shared(t), nameOf(t, dsn)
+	name := fmt.Sprintf("%s_copy_%d", template, n)
+	pgtest.Exec(t, server.DSN("postgres"), "CREATE DATABASE "+name+" TEMPLATE "+template)
+	return server.DSN(name)
+}
+
+// nameOf is the name of the database of dsn.
+func nameOf(t *testing.T, dsn string) string {
+	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := strings.TrimPrefix(u.Path, "/")
-	name := fmt.Sprintf("%s_copy_%d", template, n)
-	pgtest.Exec(t, server.DSN("postgres"), "CREATE DATABASE "+name+" TEMPLATE "+template)
-	return server.DSN(name)
+	return strings.TrimPrefix(u.Path, "/")
 }
 
 // query prints what a query finds in a database of PostgreSQL.

@@ -1,6 +1,7 @@
 package split_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/stranglerfig/toolkit/migrations/split/testkit"
 )
@@ -37,21 +40,9 @@ func TestLifeOnPostgreSQLSurvivesEveryFault(t *testing.T) {
 // livePostgreSQL lives one life, in which each command meets up to tries faults.
 func livePostgreSQL(t *testing.T, seed uint64, tries int) {
 	source, target := testkit.PostgreSQL(t), testkit.PostgreSQL(t)
-	source.Exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE NOT NULL, v INTEGER NOT NULL)`, `INSERT INTO t SELECT n, 'u' || n, 0 FROM generate_series(1, 60) n`)
 	s, r := pairPlan(t, source, target, "tables: [t]\ncreate_target: true\n"), rand.New(rand.NewPCG(seed, 9))
-	a := &pgApp{t: t, sides: []*testkit.Place{source, target}, r: rand.New(rand.NewPCG(seed, 4)), ledger: map[int]string{}}
-	for n := range 60 {
-		a.ledger[n+1] = fmt.Sprintf("u%d 0", n+1)
-	}
-	var app sync.WaitGroup
-	var stop atomic.Bool
-	app.Go(func() {
-		for !stop.Load() && a.write() {
-			time.Sleep(5 * time.Millisecond) // the load
-		}
-	})
-	defer app.Wait()
-	defer stop.Store(true)
+	a := newPgApp(t, seed, source, target)
+	end := a.begin()
 	faults := 0
 	for _, command := range []string{"run", "cutover", "run", "rollback", "cutover", "run", "complete"} {
 		for try := 0; ; try++ {
@@ -75,15 +66,8 @@ func livePostgreSQL(t *testing.T, seed uint64, tries int) {
 			}
 		}
 	}
-	stop.Store(true)
-	app.Wait()
-	want := []string{}
-	for _, id := range slices.Sorted(maps.Keys(a.ledger)) {
-		want = append(want, fmt.Sprint(id, " ", a.ledger[id]))
-	}
-	if have := target.Ask(`SELECT coalesce(string_agg(id || ' ' || u || ' ' || v, ', ' ORDER BY id), '') FROM t`); have != strings.Join(want, ", ") {
-		t.Errorf("the target holds\n%s\nacknowledged was\n%s", have, strings.Join(want, ", "))
-	}
+	end()
+	a.check(target.DSN)
 	for _, at := range []*testkit.Place{source, target} {
 		if left := at.Ask(leftBehind); left != "" {
 			t.Errorf("left behind: %s", left)
@@ -116,6 +100,47 @@ type pgApp struct {
 	r               *rand.Rand
 	ledger          map[int]string // u and v of each row
 	writes, refused int
+	crashes         bool // servers crash, and the app waits until they are back
+}
+
+// newPgApp makes the application's table t in the source.
+func newPgApp(t *testing.T, seed uint64, source, target *testkit.Place) *pgApp {
+	t.Helper()
+	source.Exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE NOT NULL, v INTEGER NOT NULL)`, `INSERT INTO t SELECT n, 'u' || n, 0 FROM generate_series(1, 60) n`)
+	a := &pgApp{t: t, sides: []*testkit.Place{source, target}, r: rand.New(rand.NewPCG(seed, 4)), ledger: map[int]string{}}
+	for n := range 60 {
+		a.ledger[n+1] = fmt.Sprintf("u%d 0", n+1)
+	}
+	return a
+}
+
+// begin lets the app write until end.
+func (a *pgApp) begin() (end func()) {
+	var app sync.WaitGroup
+	var stop atomic.Bool
+	app.Go(func() {
+		for !stop.Load() && a.write() {
+			time.Sleep(5 * time.Millisecond) // the load
+		}
+	})
+	end = func() {
+		stop.Store(true)
+		app.Wait()
+	}
+	a.t.Cleanup(end)
+	return end
+}
+
+// check compares the table in one database with the ledger.
+func (a *pgApp) check(dsn string) {
+	a.t.Helper()
+	want := []string{}
+	for _, id := range slices.Sorted(maps.Keys(a.ledger)) {
+		want = append(want, fmt.Sprint(id, " ", a.ledger[id]))
+	}
+	if have := query(a.t, dsn, `SELECT coalesce(string_agg(id || ' ' || u || ' ' || v, ', ' ORDER BY id), '') FROM t`); have != strings.Join(want, ", ") {
+		a.t.Errorf("the table holds\n%s\nacknowledged was\n%s", have, strings.Join(want, ", "))
+	}
 }
 
 // write makes one write, and reports whether it can go on.
@@ -132,6 +157,10 @@ func (a *pgApp) write() bool {
 		if err == nil {
 			break
 		}
+		if a.crashes && isCrash(err) { // perhaps it was committed: the same again comes to the same
+			time.Sleep(time.Millisecond)
+			continue
+		}
 		if !strings.Contains(err.Error(), "is owned by") || tries > 20_000 {
 			a.t.Errorf("the application got an error: %v", err)
 			return false
@@ -146,4 +175,10 @@ func (a *pgApp) write() bool {
 		a.ledger[id] = becomes
 	}
 	return true
+}
+
+// isCrash reports whether an error comes from a server that is going, gone or coming back.
+func isCrash(err error) bool {
+	var e *pgconn.PgError
+	return !errors.As(err, &e) || strings.HasPrefix(e.Code, "57P")
 }

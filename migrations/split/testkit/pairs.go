@@ -54,8 +54,14 @@ func PostgreSQL(t testing.TB) *Place {
 
 func postgresPlace(t testing.TB, _ string) *Place {
 	t.Helper()
-	p := &Place{t: t, Driver: "pgx", DSN: pgtest.Database(t)}
-	p.open(p.DSN)
+	return PostgreSQLAt(t, pgtest.Database(t))
+}
+
+// PostgreSQLAt is the database of dsn.
+func PostgreSQLAt(t testing.TB, dsn string) *Place {
+	t.Helper()
+	p := &Place{t: t, Driver: "pgx", DSN: dsn}
+	p.open(dsn)
 	return p
 }
 
