@@ -140,7 +140,11 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 		}
 		return errors.Join(w.Abort(ctx, split.AbortOptions{}), w.End())
 	}
-	w, err := e.Begin(ctx, do, split.Make)
+	mode := split.Make
+	if do == "resync" {
+		mode = split.Anew
+	}
+	w, err := e.Begin(ctx, do, mode)
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func command(ctx context.Context, e *split.Engine, do string, k *killer) error {
 	if do == "follow" {
 		until = split.Stopped
 	}
-	return errors.Join(w.Run(ctx, split.RunOptions{Until: until, Handle: split.Switches()}), w.End())
+	return errors.Join(w.Run(ctx, split.RunOptions{Until: until, Resync: do == "resync", Handle: split.Switches()}), w.End())
 }
 
 // A stage is a folder with a plan, and an application that goes on writing.

@@ -42,8 +42,8 @@ func TestGatesRefuseACutover(t *testing.T) {
 			return func() { e.Plan.Limits.Dirty = 500 }
 		}, "changes are not applied", false},
 		{"the target cannot log", split.ByVerified, func(s *site, _ *split.Engine) func() {
-			s.rogue(`ALTER TABLE _strangler_log_notes RENAME TO hidden`)
-			return func() { s.rogue(`ALTER TABLE hidden RENAME TO _strangler_log_notes`) }
+			s.rogue(`ALTER TABLE _strangler_log_notes RENAME COLUMN k1 TO hidden`)
+			return func() { s.rogue(`ALTER TABLE _strangler_log_notes RENAME COLUMN hidden TO k1`) }
 		}, "the target cannot lead", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -138,11 +138,27 @@ func (r *runner) run(ctx context.Context) error {
 				r.log("waits", "split", r.Plan.Split, "reason", err.Error())
 			}
 			r.live.Waiting = err.Error()
+		case isGone(err):
+			if err := r.remade(ctx, err); err != nil {
+				return err
+			}
 		default:
 			return r.explain(ctx, err)
 		}
 		r.watch(ctx, false)
 	}
+}
+
+// remade goes on after somebody dropped a table of the engine, if it can be made anew.
+func (r *runner) remade(ctx context.Context, gone error) error {
+	from, to := r.From, r.To
+	mended, err := r.mend(ctx)
+	r.From, r.To = from, to // with the claim
+	if err == nil && !mended {
+		err = explainGone(gone)
+	}
+	r.way = nil // it knows how far it was
+	return err
 }
 
 func (r *runner) log(message string, args ...any) { r.opts.Log.Info(message, args...) }
@@ -165,30 +181,25 @@ func passes(err error) bool {
 	return errors.Is(err, dialect.ErrBusy) || errors.Is(err, dialect.ErrFull) || postgres.IsAway(err)
 }
 
-// explain adds to an error what to do about it.
-func (r *runner) explain(ctx context.Context, err error) error {
+// explain adds to an error what to do about it, if that is known.
+func (w *Work) explain(ctx context.Context, err error) error {
 	var lost *dialect.LostError
 	var stricter *transfer.StricterError
 	var differ *transfer.DifferError
 	var twice *transfer.TwiceError
-	switch name := r.Name(); {
+	switch name := w.Name(); {
 	case errors.As(err, &lost):
 		return program.Fail(program.Refused, "copy everything anew with: strangler split run "+name+" --resync", "capture lost: %w", err)
 	case errors.As(err, &differ):
 		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
 	case errors.As(err, &twice):
-		return twiceRemedy(name, err)
+		return program.Fail(program.Differs, "find out who wrote there; copy everything anew with: strangler split run "+name+" --resync", "%w", err)
 	case errors.As(err, &stricter):
 		return program.Fail(program.Differs, "make the target's table as lenient as the source's, and run again", "%w", err)
 	case errors.Is(err, dialect.ErrClaimLost):
-		return r.taken(ctx, err)
+		return w.taken(ctx, err)
 	}
-	return err
-}
-
-// twiceRemedy says what to do about a *transfer.TwiceError.
-func twiceRemedy(name string, err error) error {
-	return program.Fail(program.Differs, "find out who wrote there; copy everything anew with: strangler split run "+name+" --resync", "%w", err)
+	return explainGone(err)
 }
 
 // turn does a little of what is to be done and reports whether there was anything.
@@ -280,6 +291,8 @@ func (r *runner) atEnd() bool {
 }
 
 // Resync lets the side that owns the tables log anew, and begins the copy from the start.
+// On the way back nothing is taken away first, for the application reads the source: all
+// rows are compared, and those that differ are copied.
 func (w *Work) Resync(ctx context.Context) error {
 	way, err := w.Way(ctx)
 	if err != nil {
@@ -292,14 +305,14 @@ func (w *Work) Resync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if way.To.Move.Role == dialect.Source {
-		return program.Fail(program.Refused, "see what has changed there with: strangler split status "+w.Name(),
-			"the target owns the tables of split %s; copying them back anew is not possible, because the application reads them there", w.Plan.Split)
-	}
 	if err := role(ctx, way.To, false, state.Record); err != nil {
 		return fmt.Errorf("resync: %w", err)
 	}
-	if err := way.Reset(ctx); err != nil {
+	anew := way.Reset
+	if way.To.Move.Role == dialect.Source {
+		anew, w.opts.Transfer.Repair = way.Doubt, true
+	}
+	if err := anew(ctx); err != nil {
 		return fmt.Errorf("resync: %w", err)
 	}
 	if err := role(ctx, way.From, true, state.Record); err != nil {

@@ -281,6 +281,35 @@ func TestLostCaptureIsNoticed(t *testing.T) {
 	}
 }
 
+// TestDroppedLogOfARun drops the log under a run. Its triggers would make each write of the
+// application fail; the run takes them away, and says that changes may have been missed.
+func TestDroppedLogOfARun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 300)
+	store, err := control.Open(t.Context(), filepath.Join(s.dir, "control.db"), control.Options{})
+	testkit.Check(t, err)
+	t.Cleanup(func() { store.Close() })
+	e, ended := s.engine(store), make(chan error, 1)
+	go func() { ended <- run(t.Context(), e, split.RunOptions{}) }()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if live, err := e.Ask(t.Context(), split.AskStatus, nil); err == nil && live.Verified {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the run does not come to verify")
+		}
+	}
+	s.exec(`DROP TABLE "_strangler_log_notes"`)
+	if err := <-ended; program.Code(err) != program.Refused || !strings.Contains(err.Error(), "capture lost") || !strings.Contains(err.Error(), "--resync") {
+		t.Errorf("the run ended with %v", err)
+	}
+	var n int
+	testkit.Check(t, s.app.QueryRow(`SELECT count(*) FROM notes`).Scan(&n)) // with a good statement a connection notices that the schema changed
+	s.exec(`UPDATE notes SET body = 'unseen' WHERE id = 3`)
+	testkit.Check(t, run(t.Context(), e, split.RunOptions{Until: split.ByVerified, Resync: true}))
+	s.equal()
+}
+
 // TestChangedColumnsStopTheRun: the application's own migration goes through, and a column
 // that the target lacks is not lost in silence.
 func TestChangedColumnsStopTheRun(t *testing.T) {

@@ -132,7 +132,10 @@ func (e *Engine) measure(ctx context.Context, w *Work, s *Status) error {
 	} else if err != nil {
 		return err
 	}
-	if s.Pending, err = snap.LogCount(ctx, mostCounted); err != nil {
+	if s.Pending, err = snap.LogCount(ctx, mostCounted); isGone(err) {
+		s.Lost = err.Error()
+		return nil
+	} else if err != nil {
 		return err
 	}
 	other, err := follows.Snapshot(ctx, follows.Move)

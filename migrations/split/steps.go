@@ -100,7 +100,10 @@ func (r *runner) verify(ctx context.Context) (bool, error) {
 		}
 		return true, nil
 	}
-	r.live.Verified = true
+	if r.live.Verified = true; r.o.Resync && r.opts.Transfer.Repair { // from now on a row that differs is an error again
+		r.o.Resync, r.opts.Transfer.Repair = false, false
+		r.way.EndRepair()
+	}
 	return dirty > 0, nil
 }
 

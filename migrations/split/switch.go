@@ -186,20 +186,16 @@ func (w *Work) proxies(token string) (*proxyclient.Proxies, error) {
 
 // explainSwitch adds to an error of a switch what to do about it.
 func (w *Work) explainSwitch(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	var conflict *ownership.ConflictError
-	var differ *transfer.DifferError
-	var twice *transfer.TwiceError
 	var known *program.Error
-	name := w.Name()
-	switch {
-	case err == nil, errors.As(err, &known):
+	switch err = w.explain(ctx, err); {
+	case errors.As(err, &known):
 		return err
 	case errors.As(err, &conflict):
 		return program.Fail(program.Refused, "nothing was changed", "split %s: %w", w.Plan.Split, err)
-	case errors.As(err, &differ):
-		return program.Fail(program.Differs, "find out who wrote there; copy these rows again with: strangler split verify "+name+" --repair", "%w", err)
-	case errors.As(err, &twice):
-		return twiceRemedy(name, err)
 	case errors.Is(err, ownership.ErrClaimLost):
 		return w.taken(ctx, err)
 	case w.ctx != nil && errors.Is(context.Cause(w.ctx), control.ErrReplaced):

@@ -14,6 +14,8 @@ import (
 	"github.com/stranglerfig/toolkit/internal/program"
 	"github.com/stranglerfig/toolkit/migrations/split/control"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect/postgres"
+	"github.com/stranglerfig/toolkit/migrations/split/dialect/sqlite"
 	"github.com/stranglerfig/toolkit/migrations/split/transfer"
 )
 
@@ -89,9 +91,12 @@ func (w *Work) begin(ctx context.Context, mode Mode) error {
 		return err
 	}
 	w.Survey = survey
+	if _, err := w.mend(ctx); err != nil {
+		return err
+	}
 	source, target, err := w.states(ctx)
 	if err != nil {
-		return err
+		return explainGone(err)
 	}
 	if source.Move == "" && target.Move == "" && mode == Begun {
 		return program.Fail(program.Refused, "begin it with: strangler split run "+w.Name(), "split %s has not begun", w.Plan.Split)
@@ -124,6 +129,35 @@ func (w *Work) begin(ctx context.Context, mode Mode) error {
 		return err
 	}
 	return w.roles(ctx, source, target)
+}
+
+// mend makes anew what somebody dropped of the engine's own tables, and reports whether
+// there was anything.
+func (w *Work) mend(ctx context.Context) (bool, error) {
+	w.sides("", 0)
+	mended := false
+	for _, s := range []transfer.Side{w.From, w.To} {
+		tables, err := s.Mend(ctx, s.Move)
+		if err != nil {
+			return mended, err
+		}
+		for _, table := range tables {
+			mended = true
+			w.opts.Log.Warn("made anew what somebody dropped", "split", w.Plan.Split, "table", table, "database", s.Info().Name)
+		}
+	}
+	return mended, nil
+}
+
+// isGone reports whether an error says that somebody dropped a table of the engine.
+func isGone(err error) bool { return sqlite.IsGone(err) || postgres.IsGone(err) }
+
+// explainGone says what to do about a table of the engine that cannot be made anew.
+func explainGone(err error) error {
+	if !isGone(err) {
+		return err
+	}
+	return program.Fail(program.Refused, "put this table of the engine back from a backup, for nobody else knows what stood in it; or end the move with: strangler split abort", "%w", err)
 }
 
 // takeAny claims what is there of a move, in whatever state.

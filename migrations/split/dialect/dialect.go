@@ -62,6 +62,11 @@ type Database interface {
 	// Claim makes claim the current one, if it is greater than the present one:
 	// otherwise it fails with ErrClaimLost. holder says for people who claims.
 	Claim(ctx context.Context, split string, claim int64, holder string) error
+	// Mend makes anew those of the engine's tables that somebody dropped and that can be
+	// missed, and names them. Changes that stood in a log are lost: the side that leads
+	// stops to log, so that Captured says so and no write of the application fails for want
+	// of the log. Without the keys to compare nothing counts as compared any more.
+	Mend(ctx context.Context, m Move) ([]string, error)
 	// Remove takes away every object of the split: triggers before the tables they
 	// write, so that no application's write ever fails. It may be repeated.
 	Remove(ctx context.Context, m Move, o RemoveOptions) error

@@ -98,3 +98,12 @@ func (p *Place) Ask(query string) (text string) {
 	}
 	return text
 }
+
+// Fresh is an empty database of a driver.
+func Fresh(t testing.TB, driver string) *Place {
+	t.Helper()
+	if driver == "pgx" {
+		return postgresPlace(t, "")
+	}
+	return sqlitePlace(t, "fresh")
+}

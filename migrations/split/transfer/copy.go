@@ -171,3 +171,18 @@ func (w *Way) Reset(ctx context.Context) error {
 	}
 	return err
 }
+
+// Doubt lets every row be compared anew: after changes may have gone by unseen.
+func (w *Way) Doubt(ctx context.Context) error {
+	for i := range w.Tables() {
+		p := w.Progress(i)
+		p.Verified, p.Passes, p.PassedAt = nil, 0, time.Time{}
+		if err := w.saveProgress(ctx, i, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EndRepair makes rows that differ an error from now on.
+func (w *Way) EndRepair() { w.opts.Repair = false }

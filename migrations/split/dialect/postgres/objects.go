@@ -26,12 +26,18 @@ var shared = []string{
 		split text PRIMARY KEY, move text NOT NULL, role text NOT NULL, claim bigint NOT NULL, leads boolean NOT NULL, holder text NOT NULL DEFAULT '')`,
 	`CREATE TABLE IF NOT EXISTS _strangler_captured (
 		split text, tbl text, rel oid NOT NULL, columns text NOT NULL, capture text NOT NULL, PRIMARY KEY (split, tbl))`,
-	`CREATE TABLE IF NOT EXISTS _strangler_created (split text, tbl text, PRIMARY KEY (split, tbl))`,
-	`CREATE TABLE IF NOT EXISTS _strangler_progress (
-		split text, tbl text, cursor bytea, copied boolean NOT NULL, copied_rows bigint NOT NULL, verified bytea,
-		passes bigint NOT NULL, passed_at timestamptz, repaired bigint NOT NULL, PRIMARY KEY (split, tbl))`,
-	`CREATE TABLE IF NOT EXISTS _strangler_parked (split text, tbl text, name text, sql text NOT NULL, PRIMARY KEY (split, tbl, name))`,
+	makeCreated,
+	makeProgress,
+	makeParked,
 }
+
+const (
+	makeCreated  = `CREATE TABLE IF NOT EXISTS _strangler_created (split text, tbl text, PRIMARY KEY (split, tbl))`
+	makeProgress = `CREATE TABLE IF NOT EXISTS _strangler_progress (
+		split text, tbl text, cursor bytea, copied boolean NOT NULL, copied_rows bigint NOT NULL, verified bytea,
+		passes bigint NOT NULL, passed_at timestamptz, repaired bigint NOT NULL, PRIMARY KEY (split, tbl))`
+	makeParked = `CREATE TABLE IF NOT EXISTS _strangler_parked (split text, tbl text, name text, sql text NOT NULL, PRIMARY KEY (split, tbl, name))`
+)
 
 // ownerTable is the one that outlives a move: it says who owns a table.
 const ownerTable = prefix + "owner"
@@ -250,11 +256,7 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM _strangler_captured WHERE split = $1)`, split).Scan(&st.Installed); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, `SELECT tbl FROM _strangler_created WHERE split = $1 ORDER BY tbl`, split)
-	if err != nil {
-		return err
-	}
-	if st.Created, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+	if err := readCreated(ctx, tx, split, st); err != nil {
 		return err
 	}
 	if err := readRefused(ctx, tx, split, st); err != nil {
@@ -264,4 +266,16 @@ func readState(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) 
 		return err
 	}
 	return readProgress(ctx, tx, split, st.Tables)
+}
+
+func readCreated(ctx context.Context, tx pgx.Tx, split string, st *dialect.State) error {
+	if there, err := thereIs(ctx, tx, "_strangler_created"); err != nil || !there { // who writes it will say so
+		return err
+	}
+	rows, err := tx.Query(ctx, `SELECT tbl FROM _strangler_created WHERE split = $1 ORDER BY tbl`, split)
+	if err != nil {
+		return err
+	}
+	st.Created, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	return err
 }

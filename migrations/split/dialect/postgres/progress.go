@@ -47,6 +47,11 @@ func encodeKey(k value.Key) []byte {
 }
 
 func readProgress(ctx context.Context, tx pgx.Tx, split string, into map[string]dialect.Progress) error {
+	for _, table := range []string{"_strangler_progress", "_strangler_parked"} {
+		if there, err := thereIs(ctx, tx, table); err != nil || !there { // who writes it will say so
+			return err
+		}
+	}
 	rows, err := tx.Query(ctx, `
 		SELECT coalesce(g.tbl, k.tbl), g.cursor, coalesce(g.copied, false), coalesce(g.copied_rows, 0), g.verified, coalesce(g.passes, 0), g.passed_at,
 			coalesce(g.repaired, 0), k.tbl IS NOT NULL

@@ -24,6 +24,9 @@ func (d *DB) Remove(ctx context.Context, m dialect.Move, o dialect.RemoveOptions
 		if err := tx.QueryRow(ctx, `SELECT to_regclass('_strangler_move') IS NOT NULL`).Scan(&there); err != nil || !there {
 			return err
 		}
+		if err := execAll(ctx, tx, []string{makeParked, makeProgress, makeCreated}); err != nil { // somebody may have dropped them
+			return err
+		}
 		tables, err := tablesOf(ctx, tx, m)
 		if err != nil {
 			return err

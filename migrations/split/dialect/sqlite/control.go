@@ -14,10 +14,24 @@ import (
 	"github.com/stranglerfig/toolkit/migrations/split/value"
 )
 
+const makeProgress = `CREATE TABLE IF NOT EXISTS ` + ckTable + `(
+	split TEXT NOT NULL,
+	tbl TEXT NOT NULL,
+	cursor BLOB, copied INTEGER NOT NULL, rows INTEGER NOT NULL,
+	verified BLOB, passes INTEGER NOT NULL, passed_at TEXT NOT NULL, repaired INTEGER NOT NULL,
+	PRIMARY KEY (split, tbl)) WITHOUT ROWID`
+
+const makeParked = `CREATE TABLE IF NOT EXISTS ` + parkedTable + `(
+	seq INTEGER PRIMARY KEY,
+	split TEXT NOT NULL, tbl TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, sql TEXT NOT NULL,
+	UNIQUE (split, type, name))`
+
 // Prepare makes the engine's tables and records the move.
 func (d *Database) Prepare(ctx context.Context, m dialect.Move) error {
 	return d.write(ctx, "prepare the split", func(tx *sqlx.Tx) error {
 		for _, create := range []string{
+			makeProgress,
+			makeParked,
 			`CREATE TABLE IF NOT EXISTS ` + ctlTable + `(
 				split TEXT PRIMARY KEY NOT NULL,
 				move TEXT NOT NULL,
@@ -27,21 +41,11 @@ func (d *Database) Prepare(ctx context.Context, m dialect.Move) error {
 				applying INTEGER NOT NULL DEFAULT 0,
 				made TEXT NOT NULL DEFAULT '[]',
 				captured TEXT NOT NULL DEFAULT '{}')`,
-			`CREATE TABLE IF NOT EXISTS ` + ckTable + `(
-				split TEXT NOT NULL,
-				tbl TEXT NOT NULL,
-				cursor BLOB, copied INTEGER NOT NULL, rows INTEGER NOT NULL,
-				verified BLOB, passes INTEGER NOT NULL, passed_at TEXT NOT NULL, repaired INTEGER NOT NULL,
-				PRIMARY KEY (split, tbl)) WITHOUT ROWID`,
 			`CREATE TABLE IF NOT EXISTS ` + ownerTable + `(
 				table_name TEXT PRIMARY KEY NOT NULL,
 				owner TEXT NOT NULL,
 				epoch INTEGER NOT NULL,
 				decided_at TEXT NOT NULL)`,
-			`CREATE TABLE IF NOT EXISTS ` + parkedTable + `(
-				seq INTEGER PRIMARY KEY,
-				split TEXT NOT NULL, tbl TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, sql TEXT NOT NULL,
-				UNIQUE (split, type, name))`,
 		} {
 			if _, err := tx.ExecContext(ctx, create); err != nil {
 				return err
@@ -68,13 +72,19 @@ func record(ctx context.Context, tx *sqlx.Tx, m dialect.Move) error {
 	if err != nil {
 		return err
 	}
-	keys := logColumns(widest(m))
-	_, err = tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+quote(logTable(m.Split))+`(seq INTEGER PRIMARY KEY, tbl TEXT, `+quoteAll("", keys)+`, at REAL DEFAULT (julianday('now')))`)
-	if err != nil {
+	if _, err = tx.ExecContext(ctx, makeLog(m)); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+quote(dirtyTable(m.Split))+`(tbl TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID`)
+	_, err = tx.ExecContext(ctx, makeDirty(m))
 	return err
+}
+
+func makeLog(m dialect.Move) string {
+	return `CREATE TABLE IF NOT EXISTS ` + quote(logTable(m.Split)) + `(seq INTEGER PRIMARY KEY, tbl TEXT, ` + quoteAll("", logColumns(widest(m))) + `, at REAL DEFAULT (julianday('now')))`
+}
+
+func makeDirty(m dialect.Move) string {
+	return `CREATE TABLE IF NOT EXISTS ` + quote(dirtyTable(m.Split)) + `(tbl TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID`
 }
 
 // widest is the number of columns of the widest key.
@@ -211,6 +221,9 @@ func readProgress(ctx context.Context, q queryer, split string, into map[string]
 		PassedAt         string `db:"passed_at"`
 		Repaired         int64
 	}
+	if there, err := exists(ctx, q, ckTable); err != nil || !there { // who writes it will say so
+		return err
+	}
 	err := q.SelectContext(ctx, &rows, `SELECT tbl, cursor, verified, copied, rows, passes, passed_at, repaired FROM `+ckTable+` WHERE split = ?`, split)
 	if err != nil {
 		return err
@@ -242,6 +255,11 @@ func (d *Database) Remove(ctx context.Context, m dialect.Move, o dialect.RemoveO
 		}
 		if err := dropTriggers(ctx, tx, m.Split); err != nil {
 			return err
+		}
+		for _, make := range []string{makeParked, makeProgress} { // somebody may have dropped them
+			if _, err := tx.ExecContext(ctx, make); err != nil {
+				return err
+			}
 		}
 		var made string
 		switch err := tx.GetContext(ctx, &made, `SELECT made FROM `+ctlTable+` WHERE split = ?`, m.Split); {
