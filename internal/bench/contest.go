@@ -104,18 +104,27 @@ func (c *contest) enter(one *contestant, err error) error {
 	return err
 }
 
-// round gives a scenario to every contestant in turn, in the other order every second
-// time. The first round, number 0, warms up.
-func (c *contest) round(ctx context.Context, sc scenario, round, cpu int) error {
-	order := slices.Clone(c.all)
+// warm is how long a load runs before it counts.
+const warm = 60 * time.Millisecond
+
+// inTurn is who comes when in a round: another first every two rounds, in the other order
+// in the second of them, so that nobody is always early, or always behind the same one.
+func inTurn[T any](all []T, round int) []T {
+	at := round / 2 % len(all)
+	order := slices.Concat(all[at:], all[:at])
 	if round%2 == 1 {
 		slices.Reverse(order)
 	}
-	sc.load.Duration = c.seconds
-	if round == 0 {
-		sc.load.Duration = c.seconds / 4
+	return order
+}
+
+// round gives a scenario to every contestant in turn. The first round, number 0, warms up.
+func (c *contest) round(ctx context.Context, sc scenario, round, cpu int) error {
+	sc.load.Warm, sc.load.Duration = warm, c.seconds
+	if sc.load.Rate > 0 {
+		sc.load.Duration *= 3 // these are few, and the slowest of them count
 	}
-	for _, one := range order {
+	for _, one := range inTurn(c.all, round) {
 		got, err := c.measure(ctx, one, sc.load, cpu)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", one.name, sc.name, err)
@@ -145,14 +154,12 @@ func (c *contest) rounds(ctx context.Context, cpu int, list ...scenario) error {
 }
 
 func (c *contest) measure(ctx context.Context, one *contestant, l loop.Load, cpu int) (figure, error) {
-	l.Addr = one.addr
-	var before time.Duration
-	pid := 0
+	job := watchedLoad{Load: l}
+	job.Addr = one.addr
 	if one.process != nil {
-		pid = one.process.cmd.Process.Pid
-		before = treeProcessor(pid)
+		job.Watch = one.process.cmd.Process.Pid
 	}
-	got, err := c.send(ctx, l, cpu)
+	got, err := c.send(ctx, job, cpu)
 	if err != nil {
 		return figure{}, err
 	}
@@ -160,15 +167,15 @@ func (c *contest) measure(ctx context.Context, one *contestant, l loop.Load, cpu
 		return figure{}, fmt.Errorf("no request was answered: %s", got.FirstFail)
 	}
 	f := figure{Result: got}
-	if pid != 0 {
-		f.processor = (treeProcessor(pid) - before) / time.Duration(got.Requests)
-		f.memory = treeMemory(pid)
+	if job.Watch != 0 {
+		f.processor = got.Processor / time.Duration(got.Requests)
+		f.memory = treeMemory(job.Watch)
 	}
 	return f, nil
 }
 
 // send runs a load in a process of its own.
-func (c *contest) send(ctx context.Context, l loop.Load, cpu int) (loop.Result, error) {
+func (c *contest) send(ctx context.Context, l watchedLoad, cpu int) (loop.Result, error) {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return loop.Result{}, err
@@ -187,18 +194,6 @@ func (c *contest) send(ctx context.Context, l loop.Load, cpu int) (loop.Result, 
 		return loop.Result{}, fmt.Errorf("load: %w", err)
 	}
 	return got, nil
-}
-
-// of returns the median of something over the rounds; 0 where nothing was measured.
-func (c *contest) of(scenario, name string, what func(figure) float64) float64 {
-	var list []float64
-	for _, f := range c.figures[scenario][name] {
-		list = append(list, what(f))
-	}
-	if len(list) == 0 {
-		return 0
-	}
-	return median(list)
 }
 
 func processorOf(f figure) float64 { return float64(f.processor.Nanoseconds()) / 1000 }
@@ -230,39 +225,16 @@ func (c *contest) table(scenario string, bases ...string) section {
 	}
 	s.header = append(s.header, "requests/s", "p50 µs", "p99 µs", "memory MiB", "failed")
 	for _, one := range c.all {
-		row := []string{one.name, "–"}
-		used := c.of(scenario, one.name, processorOf)
-		if used > 0 {
-			low, high := c.spread(scenario, one.name)
-			row[1] = fmt.Sprintf("%.1f (%.1f to %.1f)", used, low, high)
-		}
+		row := []string{one.name, c.of(scenario, one.name, processorOf).text("%.1f")}
 		for _, base := range bases {
-			row = append(row, ratioText(used, c.of(scenario, base, processorOf)))
+			row = append(row, c.against(scenario, one.name, base, processorOf).text("%.2f"))
 		}
-		s.rows = append(s.rows, append(row,
-			fmt.Sprintf("%.0f", c.of(scenario, one.name, rateOf)), fmt.Sprintf("%.0f", c.of(scenario, one.name, p50Of)),
-			fmt.Sprintf("%.0f", c.of(scenario, one.name, p99Of)), fmt.Sprintf("%.0f", c.of(scenario, one.name, memoryOf)), c.failed(scenario, one.name)))
+		for _, what := range []func(figure) float64{rateOf, p50Of, p99Of, memoryOf} {
+			row = append(row, fmt.Sprintf("%.0f", c.of(scenario, one.name, what).mid))
+		}
+		s.rows = append(s.rows, append(row, c.failed(scenario, one.name)))
 	}
 	return s
-}
-
-// spread returns the least and the most processor time of the rounds.
-func (c *contest) spread(scenario, name string) (low, high float64) {
-	for i, f := range c.figures[scenario][name] {
-		us := processorOf(f)
-		if i == 0 {
-			low, high = us, us
-		}
-		low, high = min(low, us), max(high, us)
-	}
-	return low, high
-}
-
-func ratioText(a, b float64) string {
-	if a == 0 || b == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f", a/b)
 }
 
 // metric sums the values of our proxy's metrics whose names, with their labels, begin so.

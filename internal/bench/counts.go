@@ -105,7 +105,7 @@ func (c *contest) systemCalls(ctx context.Context, one *contestant, l loop.Load)
 	var got loop.Result
 	if attached {
 		l.Addr = one.addr
-		got, err = c.send(ctx, l, loadCPU)
+		got, err = c.send(ctx, watchedLoad{Load: l}, loadCPU)
 	}
 	cmd.Process.Signal(syscall.SIGINT) //nolint:errcheck // it may have ended already
 	total := 0.0
@@ -136,7 +136,7 @@ func (c *contest) systemCalls(ctx context.Context, one *contestant, l loop.Load)
 func (c *contest) allocations(ctx context.Context, one *contestant, l loop.Load) (float64, error) {
 	const longer = 8
 	l.Addr = one.addr
-	if _, err := c.send(ctx, l, loadCPU); err != nil { // whatever is made once has been made
+	if _, err := c.send(ctx, watchedLoad{Load: l}, loadCPU); err != nil { // whatever is made once has been made
 		return 0, err
 	}
 	var made, requests [2]float64
@@ -147,7 +147,7 @@ func (c *contest) allocations(ctx context.Context, one *contestant, l loop.Load)
 		}
 		var got loop.Result
 		loaded, err := one.allocated(ctx, func() (err error) {
-			got, err = c.send(ctx, l, loadCPU)
+			got, err = c.send(ctx, watchedLoad{Load: l}, loadCPU)
 			return err
 		})
 		if err != nil {

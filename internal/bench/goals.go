@@ -5,21 +5,26 @@ import (
 	"math"
 )
 
-// goals says for each goal of the proxy whether it was reached.
+// goals says for each goal of the proxy whether it was reached: the middle of the rounds counts.
 func (r *report) goals() section {
 	s := section{title: "What the proxy costs, and its goals", header: []string{"goal", "wanted", "measured", "verdict"}}
-	most := func(name string, limit, got float64, unit string) {
-		s.rows = append(s.rows, atMost(name, limit, got, unit))
+	add := func(row []string, got spread) {
+		if got.low != got.high {
+			row[2] += fmt.Sprintf(" (%.2f to %.2f)", got.low, got.high)
+		}
+		s.rows = append(s.rows, row)
+	}
+	most := func(name string, limit float64, got spread, unit string) {
+		add(atMost(name, limit, got.mid, unit), got)
 	}
 	for _, sc := range scenarios()[1:] {
-		ours := r.main.of(sc.name, oursName, processorOf)
 		limit := 0.80
 		if sc.load.Path == largePath {
 			limit = 0.90
 		}
-		most("processor a request, "+sc.name, limit, ratio(ours, r.main.of(sc.name, nginxName, processorOf)), "× nginx")
+		most("processor a request, "+sc.name, limit, r.main.against(sc.name, oursName, nginxName, processorOf), "× nginx")
 		if sc.load.Path != largePath {
-			most("the same", 1.4, ratio(ours, r.main.of(sc.name, relayName, processorOf)), "× a relay that parses nothing")
+			most("the same", 1.4, r.main.against(sc.name, oursName, relayName, processorOf), "× a relay that parses nothing")
 		}
 	}
 	for _, other := range []struct {
@@ -31,29 +36,23 @@ func (r *report) goals() section {
 			if sc.load.Path == largePath {
 				limit = 3.5
 			}
-			s.rows = append(s.rows, atLeast(other.name+" needs, "+sc.name, limit,
-				ratio(r.main.of(sc.name, other.name, processorOf), r.main.of(sc.name, oursName, processorOf)), "× ours"))
+			got := r.main.against(sc.name, other.name, oursName, processorOf)
+			add(atLeast(other.name+" needs, "+sc.name, limit, got.mid, "× ours"), got)
 		}
 	}
-	added := func(name string) float64 {
-		p50 := r.shared.of(sharedScenario, name, p50Of)
-		if p50 == 0 {
-			return 0
-		}
-		return p50 - r.shared.of(sharedScenario, "direct", p50Of)
-	}
-	most("latency added at one connection, all on one processor", 1.0, ratio(added(oursName), added(nginxName)), "× nginx")
-	most("system calls a request, 64 connections", 4.3, r.calls[oursName], "")
+	added := r.shared.each(sharedScenario, func(at func(string) figure) float64 {
+		direct := p50Of(at("direct"))
+		return ratio(p50Of(at(oursName))-direct, p50Of(at(nginxName))-direct)
+	})
+	most("latency added at one connection, all on one processor", 1.0, added, "× nginx")
+	most("system calls a request, 64 connections", 4.3, spread{mid: r.calls[oursName]}, "")
 	s.rows = append(s.rows, atMostOrNone("allocations a request", 0, r.allocations, ""))
-	most("memory of an idle connection", 8192, r.idle[oursName], "bytes")
-	ours := func(name string) float64 { return r.ours.of(oursScenario, name, processorOf) }
-	most("access log on", 1.15, ratio(ours(oursLog), ours(ours500)), "× off")
-	most("500 routes", 1.05, ratio(ours(ours500), ours(ours1)), "× 1 route")
-	copies := func(name string, what func(figure) float64) float64 { return r.copies.of(copiesScenario, name, what) }
-	most("shadow copies of all reads, processor", 2.2, ratio(copies(allCopies, processorOf), copies(noCopies, processorOf)), "× none")
-	most("shadow copies of all reads, p99 of the clients", 1.1, ratio(copies(allCopies, p99Of), copies(noCopies, p99Of)), "× none")
-	most("HTTP/2 and TLS in, processor", 0.7,
-		ratio(r.secure.of(secureScenario, oursName, processorOf), r.secure.of(secureScenario, caddyName, processorOf)), "× Caddy")
+	most("memory of an idle connection", 8192, spread{mid: r.idle[oursName]}, "bytes")
+	most("access log on", 1.15, r.ours.against(oursScenario, oursLog, ours500, processorOf), "× off")
+	most("500 routes", 1.05, r.ours.against(oursScenario, ours500, ours1, processorOf), "× 1 route")
+	most("shadow copies of all reads, processor", 2.2, r.copies.against(copiesScenario, allCopies, noCopies, processorOf), "× none")
+	most("shadow copies of all reads, p99 of the clients", 1.1, r.copies.against(copiesScenario, allCopies, noCopies, p99Of), "× none")
+	most("HTTP/2 and TLS in, processor", 0.7, r.secure.against(secureScenario, oursName, caddyName, processorOf), "× Caddy")
 	return s
 }
 
@@ -62,7 +61,7 @@ func (r *report) goals() section {
 func (r *report) floor() string {
 	low, high := math.Inf(1), 0.0
 	for _, sc := range scenarios()[1:] {
-		if least := ratio(r.main.of(sc.name, relayName, processorOf), r.main.of(sc.name, nginxName, processorOf)); least > 0 {
+		if least := r.main.against(sc.name, relayName, nginxName, processorOf).mid; least > 0 {
 			low, high = min(low, least), max(high, least)
 		}
 	}
@@ -72,14 +71,6 @@ func (r *report) floor() string {
 	return fmt.Sprintf("\n\nWhere 0.80 × nginx is not reached: the relay that parses nothing, and so does little but call the system, needed %.2f to %.2f × nginx in this run, and that is what can be had. "+
 		"In profiles about 70 %% of our time is the kernel's; the rest is spread evenly, without a place that would give much. "+
 		"One system call is more than need be, on purpose: a kept connection is looked at before it is used, so that a stray answer on it never reaches another client.", low, high)
-}
-
-// ratio is 0 where one of the two was not measured.
-func ratio(a, b float64) float64 {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	return a / b
 }
 
 // atMost is a line of the table of goals; a figure of 0 was not measured.

@@ -31,7 +31,7 @@ type report struct {
 
 // measureProxy compares our proxy with others, and with itself in other settings.
 func measureProxy(ctx context.Context, s settings) ([]section, error) {
-	s.seconds, s.rounds = s.seconds/25, s.rounds+2 // the whole takes about five minutes
+	s.seconds, s.rounds = s.seconds/80, 5*s.rounds // the whole takes about five minutes
 	if s.short {
 		s.rounds = 1
 	}
@@ -206,8 +206,9 @@ func (r *report) sections(versions []string) []section {
 	}
 	list := []section{r.goals()}
 	list[0].text = fmt.Sprintf("The proxy has one processor for itself; load and upstream share another. Connections are kept on both sides, a request has about 430 bytes "+
-		"of headers. Rounds of %s are interleaved between the proxies, figures are medians of %d. Ours routes over 500 routes with everything on that is on "+
-		"by default, without access log and copies unless said. Beside it: %s.%s%s", r.main.seconds, r.main.settings.rounds, strings.Join(versions, ", "), missing, r.floor())
+		"of headers. A load warms up for %s and counts for %s; then comes the next proxy, in another order in each of %d rounds. A figure is the median of the rounds, "+
+		"a ratio the median of the ratios within the rounds, with the middle half of them in brackets. Ours routes over 500 routes with everything on that is on "+
+		"by default, without access log and copies unless said. Beside it: %s.%s%s", warm, r.main.seconds, r.main.settings.rounds, strings.Join(versions, ", "), missing, r.floor())
 	for _, sc := range scenarios() {
 		list = append(list, r.main.table(sc.name, nginxName, relayName))
 	}

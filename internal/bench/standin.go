@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/stranglerfig/toolkit/internal/bench/loop"
 	"github.com/stranglerfig/toolkit/internal/program"
@@ -51,10 +52,20 @@ func standIn(ctx context.Context, what string, stdout io.Writer) error {
 	}
 }
 
+// A watchedLoad is a load and the process whose processor time it looks at: it knows best when
+// requests begin to count, and when the last one is answered.
+type watchedLoad struct {
+	loop.Load
+	Watch int
+}
+
 func standInLoad(ctx context.Context, kind, text string, stdout io.Writer) error {
-	var l loop.Load
+	var l watchedLoad
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
 		return fmt.Errorf("load: %w", err)
+	}
+	if l.Watch != 0 {
+		l.Clock = func() time.Duration { return treeProcessor(l.Watch) }
 	}
 	send := l.Run
 	if kind == "load2" {

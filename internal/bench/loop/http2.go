@@ -23,6 +23,8 @@ func (l Load) RunHTTP2(ctx context.Context) (Result, error) {
 	var took []time.Duration
 	var out Result
 	begun := time.Now()
+	since, clock := begun.Add(l.Warm), make(chan time.Duration, 1)
+	time.AfterFunc(l.Warm, func() { clock <- l.clock() })
 	var workers sync.WaitGroup
 	var transport *http.Transport
 	for i := range l.Connections {
@@ -37,14 +39,16 @@ func (l Load) RunHTTP2(ctx context.Context) (Result, error) {
 			var mine []time.Duration
 			var failed int64
 			var first error
-			for time.Since(begun) < l.Duration && ctx.Err() == nil {
-				since := time.Now()
+			for time.Since(since) < l.Duration && ctx.Err() == nil {
+				sent := time.Now()
 				if err := l.ask(ctx, transport); err != nil {
 					failed++
 					first = err
 					continue
 				}
-				mine = append(mine, time.Since(since))
+				if !time.Now().Before(since) {
+					mine = append(mine, time.Since(sent))
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -55,7 +59,8 @@ func (l Load) RunHTTP2(ctx context.Context) (Result, error) {
 		})
 	}
 	workers.Wait()
-	out.summarize(took, time.Since(begun))
+	out.Processor = l.clock() - <-clock
+	out.summarize(took, time.Since(since))
 	return out, ctx.Err()
 }
 

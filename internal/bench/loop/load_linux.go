@@ -67,11 +67,13 @@ type running struct {
 	idle    []*asking
 	scratch []byte
 
-	begun time.Time
-	next  int64 // number of the next request
-	busy  int   // requests without an answer yet
-	took  []time.Duration
-	out   Result
+	begun  time.Time
+	since  time.Time     // when requests began to count; zero: they do not yet
+	before time.Duration // on the clock, then
+	next   int64         // number of the next request
+	busy   int           // requests without an answer yet
+	took   []time.Duration
+	out    Result
 }
 
 // asking is a connection of the load's.
@@ -98,11 +100,14 @@ func (r *running) connect() error {
 func (r *running) run(ctx context.Context) (Result, error) {
 	r.begun = time.Now()
 	for ctx.Err() == nil {
+		if r.since.IsZero() && time.Since(r.begun) >= r.Warm {
+			r.took, r.since, r.before = r.took[:0], time.Now(), r.clock()
+		}
 		if err := r.launch(); err != nil {
 			return Result{}, err
 		}
-		over := time.Since(r.begun) >= r.Duration
-		if over && (r.busy == 0 || time.Since(r.begun) > r.Duration+patience) {
+		over := time.Since(r.begun) >= r.Warm+r.Duration
+		if over && (r.busy == 0 || time.Since(r.begun) > r.Warm+r.Duration+patience) {
 			break
 		}
 		events, err := r.poll.wait(idleCheck / 10)
@@ -121,7 +126,8 @@ func (r *running) run(ctx context.Context) (Result, error) {
 			}
 		}
 	}
-	r.out.summarize(r.took, time.Since(r.begun))
+	r.out.Processor = r.clock() - r.before
+	r.out.summarize(r.took, time.Since(r.since))
 	r.out.Failed += int64(r.busy)
 	if r.busy > 0 && r.out.FirstFail == "" {
 		r.out.FirstFail = fmt.Sprintf("no answer within %s", patience)
@@ -137,7 +143,7 @@ func (r *running) launch() error {
 		if r.Rate > 0 {
 			due = r.begun.Add(time.Duration(r.next) * time.Second / time.Duration(r.Rate))
 		}
-		if due.Sub(r.begun) >= r.Duration {
+		if due.Sub(r.begun) >= r.Warm+r.Duration {
 			return nil
 		}
 		if wait := due.Sub(now); wait > 0 {

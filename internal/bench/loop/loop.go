@@ -22,7 +22,10 @@ type Load struct {
 	Body        int           // bytes of a POST; 0: a GET
 	Connections int           // at most so many requests at once
 	Rate        int           // requests a second, charged from when they are due; 0: as many as possible
-	Duration    time.Duration // how long requests are sent
+	Warm        time.Duration // how long requests are sent before any counts: connections have to be opened
+	Duration    time.Duration // how long requests are sent then
+
+	Clock func() time.Duration `json:"-"` // processor time of what is measured; nil: nobody asks
 }
 
 // A Result is what came of a load.
@@ -31,7 +34,16 @@ type Result struct {
 	Failed    int64
 	FirstFail string
 	Took      time.Duration
+	Processor time.Duration // that passed on the Clock meanwhile
 	P50, P99  time.Duration
+}
+
+// clock is what the Clock shows.
+func (l Load) clock() time.Duration {
+	if l.Clock == nil {
+		return 0
+	}
+	return l.Clock()
 }
 
 // headers are those of a browser, about 430 bytes.

@@ -70,6 +70,27 @@ func TestLoadThroughTheRelay(t *testing.T) {
 	}
 }
 
+// TestWarmthIsNotCounted: neither requests nor processor time of the time before.
+func TestWarmthIsNotCounted(t *testing.T) {
+	t.Parallel()
+	upstream := begin(t, loop.Upstream)
+	var looks []time.Duration
+	clock := func() time.Duration {
+		looks = append(looks, time.Duration(len(looks)*len(looks))*time.Second)
+		return looks[len(looks)-1]
+	}
+	got, err := loop.Load{
+		Addr: upstream, Path: "/x/1k", Connections: 4, Rate: 500, Warm: 200 * time.Millisecond, Duration: 100 * time.Millisecond, Clock: clock,
+	}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Some may have been answered on the other side of the line than they were due.
+	if got.Failed != 0 || got.Requests < 40 || got.Requests >= 150 || got.Processor != time.Second || len(looks) != 2 {
+		t.Errorf("%+v after %d looks at the clock, want about 50 of 150 requests, and 1 s from the first to the second", got, len(looks))
+	}
+}
+
 // TestUpstreamSpeaksHTTP asks with a client that is strict.
 func TestUpstreamSpeaksHTTP(t *testing.T) {
 	t.Parallel()
