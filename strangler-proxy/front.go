@@ -34,6 +34,7 @@ type front struct {
 	tokens    *atomic.Pointer[admin.Tokens]
 	open      atomic.Int64 // requests being served
 	conns     atomic.Int64 // connections of clients, upgraded ones not counted
+	resting   atomic.Int64 // of them: those that have had no request for a while
 }
 
 // A refusal answers a request that is never forwarded.

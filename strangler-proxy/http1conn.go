@@ -35,6 +35,7 @@ type http1Conn struct {
 	phase   atomic.Int32
 	until   wire.Instant // when a connection without a request ends
 	rests   bool         // reading is set for the rest, and not for until
+	atRest  bool         // it has rested since the last request
 	parsing bool         // a head has begun
 	waiting bool         // … and is not complete
 	stopped atomic.Bool  // the body of the request is not wanted any more
@@ -79,6 +80,7 @@ func newHTTP1Conn(f *front, conn net.Conn, p forwarded.Peer) *http1Conn {
 
 func (c *http1Conn) close() {
 	c.phase.Store(phaseClosed)
+	c.wake()
 	c.reading.Stop()
 	c.dismiss()
 	if c.abrupt {

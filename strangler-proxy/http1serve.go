@@ -21,6 +21,10 @@ func (c *http1Conn) serve() {
 	if c.raw == nil {
 		c.servePlain()
 	} else if c.serveRaw(c.raw) == resting {
+		if !c.atRest {
+			c.atRest = true
+			c.front.resting.Add(1)
+		}
 		go c.serve()
 		return
 	}
@@ -51,6 +55,14 @@ func (c *http1Conn) restsNow() bool {
 	}
 	c.reading.Set(c.until)
 	return true
+}
+
+// wake ends a rest.
+func (c *http1Conn) wake() {
+	if c.atRest {
+		c.atRest = false
+		c.front.resting.Add(-1)
+	}
 }
 
 // quiet takes the alarm back. It reports whether it has rung: reads are allowed again.
@@ -159,6 +171,7 @@ func (c *http1Conn) step(raw bool) need {
 				return over
 			}
 			c.parsing = true
+			c.wake()
 			c.take()
 			c.limits = c.front.current.Load().limits
 			c.req.Limits.HeaderBytes, c.req.Limits.TargetBytes = c.limits.Header, c.limits.URL

@@ -294,7 +294,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		running.Go(func() { p.scribe.run(watch, func() *config.Config { return p.current.Load().config }) })
 		running.Go(func() { p.automation.controller.Run(watch) })
 	}
-	memory := &relief{busy: func() int { return p.doors.Open() + int(p.front.open.Load()) }}
+	memory := &relief{busy: func() int { return p.doors.Open() - int(p.front.resting.Load()) + int(p.front.open.Load()) }}
 	running.Go(func() { memory.run(watch) })
 	health := &healthWatch{current: p.current.Load}
 	running.Go(func() { health.run(watch) })

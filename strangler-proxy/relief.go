@@ -9,11 +9,11 @@ import (
 	"github.com/stranglerfig/toolkit/internal/pause"
 )
 
-// A relief gives memory back to the system once a crowd of clients has gone. By itself
-// the runtime would keep it for long: it collects what is left of a crowd when as much
-// again has been asked for, and those who stay ask for next to nothing.
+// A relief gives memory back to the system once a crowd of clients has gone, or has come to
+// rest. By itself the runtime would keep it for long: it collects what is left of a crowd
+// when as much again has been asked for, and those who stay ask for next to nothing.
 type relief struct {
-	busy func() int // connections of clients, and requests that are served
+	busy func() int // connections of clients that do not rest, and requests that are served
 	most int        // that were busy in the crowd
 	calm int        // looks in a row at which it was gone
 }
@@ -21,9 +21,13 @@ type relief struct {
 // crowd is how many have to be gone: fewer are not worth a collection.
 const crowd = 100
 
+// reliefLooks is how often it is looked: twice before any connection comes to rest, or a
+// crowd could do so without having been seen.
+const reliefLooks = restAfter / 2
+
 // run looks until ctx ends.
 func (r *relief) run(ctx context.Context) {
-	for pause.For(ctx, time.Second) == nil {
+	for pause.For(ctx, reliefLooks) == nil {
 		if r.due(r.busy()) {
 			runtime.GC() // what is lent from a pool lives through one collection
 			debug.FreeOSMemory()
@@ -41,9 +45,12 @@ func (r *relief) due(now int) bool {
 		return false
 	}
 	r.calm++
-	if r.calm == 30 {
+	switch time.Duration(r.calm) * reliefLooks {
+	case 3 * time.Second, 10 * time.Second:
+		return true
+	case 30 * time.Second:
 		r.most, r.calm = now, 0
 		return true
 	}
-	return r.calm == 3 || r.calm == 10
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -66,4 +67,45 @@ func TestConnectionsRest(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// What a crowd needed for its requests is given back to the system although its connections
+// stay, and they go on working.
+func TestRestingCrowdGivesMemoryBack(t *testing.T) {
+	t.Parallel()
+	m := newRawLoop(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	r := start(t, oneRoute(m, m, "live"), func(o *strangler.Options) { o.AccessLog = false })
+	var crowd [150]net.Conn
+	ask := func(conn net.Conn) {
+		t.Helper()
+		if _, err := io.WriteString(conn, "GET /s/x HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(res.Body); err != nil || string(body) != "ok" {
+			t.Fatalf("%q, %v", body, err)
+		}
+	}
+	for i := range crowd {
+		conn, err := net.Dial("tcp", r.proxy.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		ask(conn)
+		crowd[i] = conn
+	}
+	forced := func() uint32 {
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		return now.NumForcedGC
+	}
+	before := forced()
+	await(t, "memory given back", func() bool { return forced() > before })
+	for _, conn := range crowd {
+		ask(conn)
+	}
 }
