@@ -79,3 +79,34 @@ func TestPlainRequestsTakeNoMemory(t *testing.T) {
 		}
 	}
 }
+
+// A connection's request needs no more stack than 4 KiB, most of which the connection would
+// keep until it rests.
+func TestRequestsTakeLittleStack(t *testing.T) {
+	// Not parallel: it looks at the stacks of the process.
+	if raceEnabled {
+		t.Skip("the race detector needs more")
+	}
+	m := newRawLoop(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	r := start(t, oneRoute(m, m, "live"), func(o *strangler.Options) { o.AccessLog = false })
+	const conns = 256
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range conns {
+		conn, err := net.Dial("tcp", r.proxy.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET /s/x HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "HTTP/1.1 200 OK\r\n" {
+			t.Fatal(line, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (int(after.StackInuse) - int(before.StackInuse)) / conns; each > 5<<10 {
+		t.Errorf("a connection has a stack of %d bytes", each)
+	}
+}

@@ -20,6 +20,11 @@ func (f *front) send(s *snapshot, c *upstream.Call) error {
 	if ticket == nil {
 		return f.forward.Forward(c)
 	}
+	return f.sendCopied(c, ticket)
+}
+
+// sendCopied is send for a request of which a copy is made.
+func (f *front) sendCopied(c *upstream.Call, ticket *shadow.Ticket) error {
 	defer ticket.Drop(shadow.NoAnswer) // unless it was ended
 	w := &copyWatch{ticket: ticket}
 	c.Watch = w

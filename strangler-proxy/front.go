@@ -75,9 +75,9 @@ func (f *front) decide(s *snapshot, x *exchange.Exchange, head *http1.Request) *
 
 // choose looks the request up in the table.
 func (f *front) choose(s *snapshot, x *exchange.Exchange, head *http1.Request) *refusal {
-	decision, err := decide(s.config.Table, route.Head{
+	decision, err := s.config.Table.Draw(&route.Head{
 		Method: x.Method, Path: x.Path, Host: x.Host, Fields: (*fields)(head), Query: view(head.Query), Peer: x.Client,
-	})
+	}, drawKey)
 	if err != nil {
 		return &refusal{http.StatusBadRequest, pathReason(err), err.Error(), false}
 	}

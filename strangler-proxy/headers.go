@@ -11,8 +11,8 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 )
 
-// originOf says where a request comes from.
-func originOf(s *snapshot, peer *forwarded.Peer, x *exchange.Exchange, head *http1.Request) forwarded.Origin {
+// findOrigin says where a request comes from.
+func findOrigin(from *forwarded.Origin, s *snapshot, peer *forwarded.Peer, x *exchange.Exchange, head *http1.Request) {
 	said := forwarded.Said{Host: x.Host}
 	if s.config.Trusted.Has(peer.Addr) {
 		said.For = valuesOf(head, "x-forwarded-for")
@@ -20,7 +20,7 @@ func originOf(s *snapshot, peer *forwarded.Peer, x *exchange.Exchange, head *htt
 		said.FromProto = valuesOf(head, "x-forwarded-proto")
 		said.Forwarded = valuesOf(head, "forwarded")
 	}
-	return forwarded.Of(s.config.Trusted, *peer, said)
+	from.Find(s.config.Trusted, *peer, &said)
 }
 
 // valuesOf returns the values of a field, whose name is in lower case.

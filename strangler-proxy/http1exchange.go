@@ -31,8 +31,8 @@ func (c *http1Conn) exchange() bool {
 // respond answers the request. It reports whether its body is in the buffer as a whole.
 func (c *http1Conn) respond() (whole bool) {
 	f := c.front
-	from := originOf(c.current, &c.peer, &c.x, &c.req)
-	c.x.Client = from.Client
+	findOrigin(&c.from, c.current, &c.peer, &c.x, &c.req)
+	c.x.Client = c.from.Client
 	f.mark(c.current, &c.x, &c.req, &c.peer)
 	refused := f.decide(c.current, &c.x, &c.req)
 	var err error
@@ -51,13 +51,13 @@ func (c *http1Conn) respond() (whole bool) {
 		return false
 	}
 	if c.req.Framing != http1.NoBody {
-		from = originOf(c.current, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
+		findOrigin(&c.from, c.current, &c.peer, &c.x, &c.req) // the bytes that it looked at may have moved
 	}
 	if c.current, refused, err = f.takeOff(c.current, &c.x, &c.req, &c.flight, c.in.Len()+c.rest.Len(), c); refused != nil || err != nil {
 		c.refuse(refused, err)
 		return whole
 	}
-	c.added = appendForwarded(c.added[:0], &from, &c.x)
+	c.added = appendForwarded(c.added[:0], &c.from, &c.x)
 	if c.req.Host == nil {
 		c.added = http1.AppendField(c.added, "Host", c.x.Plan.Monolith.Origins[0].Name)
 	}

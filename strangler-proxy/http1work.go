@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
 	"github.com/stranglerfig/toolkit/strangler-proxy/http1"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
@@ -23,6 +24,7 @@ type work struct {
 	passes  bool       // body is that of the present request
 	call    upstream.Call
 	x       exchange.Exchange
+	from    forwarded.Origin
 	current *snapshot // by which the request is served
 	id      [36]byte
 	added   []byte
@@ -90,7 +92,7 @@ func (c *http1Conn) giveBack() {
 	wire.Return(w.out)
 	// What is left must not keep alive what it was about.
 	w.out, w.current, w.client, w.call.Client = nil, nil, nil, nil
-	w.x, w.vectors, w.vector = exchange.Exchange{}, [2][]byte{}, nil
+	w.x, w.from, w.vectors, w.vector = exchange.Exchange{}, forwarded.Origin{}, [2][]byte{}, nil
 	w.req.Reset()
 	works.Put(w)
 }

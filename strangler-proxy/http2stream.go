@@ -131,7 +131,8 @@ func (s *http2Stream) refuseHead(status int, message string) {
 func (s *http2Stream) respond() {
 	f := s.front
 	peer := forwarded.PeerOf(s.request.RemoteAddr, s.request.TLS != nil)
-	from := originOf(s.current, &peer, &s.x, &s.req)
+	var from forwarded.Origin
+	findOrigin(&from, s.current, &peer, &s.x, &s.req)
 	s.x.Client = from.Client
 	f.mark(s.current, &s.x, &s.req, &peer)
 	refused := f.decide(s.current, &s.x, &s.req)

@@ -8,17 +8,6 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/route"
 )
 
-// decide chooses the side of a request, and draws a key for a client that needs one and
-// has none.
-func decide(t *route.Table, head route.Head) (route.Decision, error) {
-	d, err := route.Decide(t, head)
-	if err != nil || !d.NeedsKey {
-		return d, err
-	}
-	head.Drawn = drawKey()
-	return route.Decide(t, head)
-}
-
 // drawKey is a key that nobody else has.
 func drawKey() string {
 	var bits [route.KeyLength / 2]byte

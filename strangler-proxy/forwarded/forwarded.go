@@ -97,24 +97,30 @@ const (
 )
 
 // Of works out where a request comes from.
-func Of(trust Trust, peer Peer, said Said) Origin {
+func Of(trust Trust, peer Peer, said Said) (o Origin) {
+	o.Find(trust, peer, &said)
+	return o
+}
+
+// Find is Of in place: an Origin is large.
+func (o *Origin) Find(trust Trust, peer Peer, said *Said) {
 	addr := plain(peer.Addr)
-	o := Origin{Client: addr, Host: said.Host, Proto: "http", peer: addr}
+	*o = Origin{}
+	o.Client, o.Host, o.Proto, o.peer = addr, said.Host, "http", addr
 	if peer.TLS {
 		o.Proto = "https"
 	}
 	if !trust.Has(addr) {
-		return o
+		return
 	}
 	o.Trusted = true
 	if len(said.For) == 0 && len(said.Forwarded) > 0 {
 		o.believeForwarded(trust, said)
-		return o
+		return
 	}
 	depth := o.walk(trust, said.For)
 	o.keep(said.For)
 	o.believe(at(said.FromHost, depth), at(said.FromProto, depth))
-	return o
 }
 
 // walk goes over the addresses from the right, as long as trusted proxies vouch for

@@ -4,7 +4,7 @@ import "strings"
 
 // believeForwarded reads Forwarded (RFC 7239) in place of the X-Forwarded fields that
 // are not there. What goes upstream are X-Forwarded fields all the same.
-func (o *Origin) believeForwarded(trust Trust, said Said) {
+func (o *Origin) believeForwarded(trust Trust, said *Said) {
 	var host, proto string
 	for element := range backwards(said.Forwarded) {
 		if h, ok := parameter(element, "host"); ok {

@@ -160,8 +160,21 @@ func (d Decision) Share() int {
 // Decide chooses the side for head. It fails when the path must not be forwarded:
 // the errors are those of this package, and the answer to them is 400. It takes no
 // memory for a path that can be read in one way only.
-func Decide(t *Table, head Head) (Decision, error) {
-	r, err := t.Find(head)
+func Decide(t *Table, head Head) (Decision, error) { return t.decide(&head) }
+
+// Draw is Decide for a proxy: it takes from key, once, for a client that needs a key and
+// has none.
+func (t *Table) Draw(head *Head, key func() string) (Decision, error) {
+	d, err := t.decide(head)
+	if err != nil || !d.NeedsKey {
+		return d, err
+	}
+	head.Drawn = key()
+	return t.decide(head)
+}
+
+func (t *Table) decide(head *Head) (Decision, error) {
+	r, err := t.find(head)
 	if err != nil {
 		return Decision{Route: r}, err
 	}
@@ -183,7 +196,7 @@ func Decide(t *Table, head Head) (Decision, error) {
 	case r.Stage <= Monolith:
 		d.Reason = StageStays
 	default:
-		d.choose(&t.policy.Force, &head)
+		d.choose(&t.policy.Force, head)
 	}
 	return d, nil
 }

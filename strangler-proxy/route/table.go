@@ -108,15 +108,17 @@ func (n *node) sort() {
 // the method, the request's own before GET for HEAD before none; then the conditions,
 // an exact host before *.x before none, more headers, more query parameters, more
 // values.
-func (t *Table) Find(head Head) (*Route, error) {
+func (t *Table) Find(head Head) (*Route, error) { return t.find(&head) }
+
+func (t *Table) find(head *Head) (*Route, error) {
 	path := head.Path
 	if path == "" || path[0] != '/' {
 		return nil, ErrNotAbsolute
 	}
 	if plain(path) {
-		return t.root.find(&head, path[1:], true), nil
+		return t.root.find(head, path[1:], true), nil
 	}
-	return t.findInAllReadings(&head, path)
+	return t.findInAllReadings(head, path)
 }
 
 // findInAllReadings refuses a path whose readings select different routes.
