@@ -20,58 +20,73 @@ import (
 const (
 	warmConnections = 1000
 	idleConnections = 5000
+	idleTogether    = 3 // proxies that are looked at together: this program has all their connections
 )
 
-// idleMemory returns how many bytes a proxy grows for each connection that made one
+// settle is how long connections have nothing to do before memory is looked at: some
+// proxies give back later what was needed for a moment.
+const settle = 6 * time.Second
+
+// idleMemory returns how many bytes each proxy grows for each connection that made one
 // request and then waits for the next. Some are open before: they use up what memory
 // was left over from the start.
-func idleMemory(ctx context.Context, one *contestant) (float64, error) {
-	ask := func(conn net.Conn) error {
-		conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // the read fails then, too
-		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", smallPath, one.addr); err != nil {
+func idleMemory(ctx context.Context, all []*contestant) (map[string]float64, error) {
+	before, after := map[string]int64{}, map[string]int64{}
+	for _, step := range []struct {
+		connections int
+		memory      map[string]int64
+	}{{warmConnections, before}, {idleConnections, after}} {
+		for _, one := range all {
+			conns, err := one.open(ctx, step.connections)
+			defer closeAll(conns) // all stay open until the end
+			if err != nil {
+				return nil, err
+			}
+		}
+		time.Sleep(settle)
+		for _, one := range all {
+			step.memory[one.name] = treeMemory(one.process.cmd.Process.Pid)
+		}
+	}
+	grown := map[string]float64{}
+	for name := range after {
+		grown[name] = float64(after[name]-before[name]) / idleConnections
+	}
+	return grown, nil
+}
+
+// open opens connections, each of which makes one request.
+func (c *contestant) open(ctx context.Context, n int) ([]net.Conn, error) {
+	var list []net.Conn
+	for range n {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.addr)
+		if err == nil {
+			list = append(list, conn)
+			err = c.askOnce(conn)
+		}
+		if err != nil {
+			return list, fmt.Errorf("connection %d to %s: %w", len(list), c.name, err)
+		}
+	}
+	return list, nil
+}
+
+func (c *contestant) askOnce(conn net.Conn) error {
+	conn.SetDeadline(time.Now().Add(10 * time.Second)) //nolint:errcheck // the read fails then, too
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", smallPath, c.addr); err != nil {
+		return err
+	}
+	in := bufio.NewReader(conn)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
 			return err
 		}
-		in := bufio.NewReader(conn)
-		for {
-			line, err := in.ReadString('\n')
-			if err != nil {
-				return err
-			}
-			if line == "\r\n" {
-				_, err := io.CopyN(io.Discard, in, 1024)
-				return err
-			}
+		if line == "\r\n" {
+			_, err := io.CopyN(io.Discard, in, 1024)
+			return err
 		}
 	}
-	open := func(n int) ([]net.Conn, error) {
-		var list []net.Conn
-		for range n {
-			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", one.addr)
-			if err == nil {
-				list = append(list, conn)
-				err = ask(conn)
-			}
-			if err != nil {
-				return list, fmt.Errorf("connection %d to %s: %w", len(list), one.name, err)
-			}
-		}
-		return list, nil
-	}
-	warm, err := open(warmConnections)
-	defer closeAll(warm)
-	if err != nil {
-		return 0, err
-	}
-	time.Sleep(time.Second)
-	pid := one.process.cmd.Process.Pid
-	before := treeMemory(pid)
-	conns, err := open(idleConnections)
-	defer closeAll(conns)
-	if err != nil {
-		return 0, err
-	}
-	time.Sleep(time.Second) // what was needed for the moment is given back
-	return float64(treeMemory(pid)-before) / idleConnections, nil
 }
 
 func closeAll(conns []net.Conn) {

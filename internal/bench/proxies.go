@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,21 +67,28 @@ func measureProxy(ctx context.Context, s settings) ([]section, error) {
 	return r.sections(versions), nil
 }
 
-// measureIdle looks at each proxy right after its start, alone.
+// measureIdle looks at each proxy right after its start.
 func (r *report) measureIdle(ctx context.Context, starters []func() (*contestant, error)) error {
-	for _, start := range starters {
-		one, err := start()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(r.main.say, "proxy: idle connections of %s\n", one.name)
-		r.idle[one.name], err = idleMemory(ctx, one)
-		one.process.stop()
-		if err != nil {
+	for some := range slices.Chunk(starters, idleTogether) {
+		if err := r.measureSomeIdle(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *report) measureSomeIdle(ctx context.Context, starters []func() (*contestant, error)) error {
+	c := r.main.again()
+	defer c.leave()
+	for _, start := range starters {
+		if err := c.enter(start()); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.say, "proxy: idle connections of %s\n", c.all[len(c.all)-1].name)
+	}
+	grown, err := idleMemory(ctx, c.all)
+	maps.Copy(r.idle, grown)
+	return err
 }
 
 func (r *report) measureAll(ctx context.Context, starters []func() (*contestant, error)) error {
@@ -216,7 +225,7 @@ func (r *report) sections(versions []string) []section {
 	list[len(list)-1].text = fmt.Sprintf("Latency counts from when a request is due. %.0f %% of the requests were copied and compared; the others found the queue full.", 100*r.copied)
 	list = append(list, r.secure.table(secureScenario, caddyName))
 	other := section{title: "Idle connections and system calls", header: []string{"proxy", "bytes of memory for an idle connection", "system calls a request, 64 connections"}}
-	other.text = fmt.Sprintf("What a proxy grows by for each of %d connections that made one request, with %d open before; calls are counted by strace, which slows everything down.", idleConnections, warmConnections)
+	other.text = fmt.Sprintf("What a proxy grows by for each of %d connections that made one request and have rested for %s, with %d open before that have rested, too; calls are counted by strace, which slows everything down.", idleConnections, settle, warmConnections)
 	for _, one := range r.main.all {
 		calls := fmt.Sprintf("%.2f", r.calls[one.name])
 		if reason := r.noCalls[one.name]; reason != "" {
