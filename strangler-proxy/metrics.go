@@ -2,13 +2,14 @@ package strangler
 
 import (
 	"net/url"
-	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/stranglerfig/toolkit/strangler-proxy/config"
 	"github.com/stranglerfig/toolkit/strangler-proxy/exchange"
+	"github.com/stranglerfig/toolkit/strangler-proxy/series"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
 
@@ -16,8 +17,8 @@ import (
 // route names, three sides, five status classes, the reasons that the code knows.
 type metrics struct {
 	registry  *prometheus.Registry
-	requests  *prometheus.CounterVec
-	durations *prometheus.HistogramVec
+	gatherer  *series.Gatherer // of the registry and of what it does not have
+	routes    *routeSeries
 	fallbacks *prometheus.CounterVec
 	rejected  *prometheus.CounterVec
 
@@ -34,13 +35,7 @@ type metrics struct {
 func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "strangler_requests_total", Help: "Requests answered, by route, by the side that answered and by status class.",
-		}, []string{"route", "side", "class"}),
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "strangler_request_duration_seconds", Help: "Time from a request's head to the end of its response.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"route", "side"}),
+		routes:   &routeSeries{},
 		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "strangler_fallbacks_total", Help: "Requests that the monolith answered because the service could not, by reason.",
 		}, []string{"route", "reason"}),
@@ -71,7 +66,7 @@ func newMetrics() *metrics {
 			Name: "strangler_config_hash", Help: "1 for the hash of the configuration in use.",
 		}, []string{"hash"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.fallbacks, m.rejected, m.breakerChanges, m.refused, m.retries, m.noRetries, m.leaks,
+	m.registry.MustRegister(m.fallbacks, m.rejected, m.breakerChanges, m.refused, m.retries, m.noRetries, m.leaks,
 		m.reloadGood, m.reloadTime, m.configVersion, m.configInfo,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -92,27 +87,22 @@ func (m *metrics) loaded(s *snapshot) {
 
 // routeMetrics are a route's series, looked up once.
 type routeMetrics struct {
-	sides     [3]sideMetrics // monolith, service, proxy
+	name      string
+	created   *timestamppb.Timestamp
+	sides     [3]sideMetrics // as sideNames
 	fallbacks *prometheus.CounterVec
 	refused   prometheus.Counter
 	retries   prometheus.Counter
 	noRetries prometheus.Counter
 }
 
-type sideMetrics struct {
-	classes  [5]prometheus.Counter // 1xx to 5xx
-	duration prometheus.Observer
-}
-
 func (m *metrics) route(name string) *routeMetrics {
-	r := &routeMetrics{fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name}), refused: m.refused.WithLabelValues(name), retries: m.retries.WithLabelValues(name), noRetries: m.noRetries.WithLabelValues(name)}
-	m.leaks.WithLabelValues(name) // shown from the beginning
-	for i, side := range []string{config.MonolithName, "service", config.ProxyName} {
-		for class := range r.sides[i].classes {
-			r.sides[i].classes[class] = m.requests.WithLabelValues(name, side, strconv.Itoa(class+1)+"xx")
-		}
-		r.sides[i].duration = m.durations.WithLabelValues(name, side)
+	r := &routeMetrics{
+		name: name, created: timestamppb.Now(), fallbacks: m.fallbacks.MustCurryWith(prometheus.Labels{"route": name}),
+		refused: m.refused.WithLabelValues(name), retries: m.retries.WithLabelValues(name), noRetries: m.noRetries.WithLabelValues(name),
 	}
+	m.leaks.WithLabelValues(name) // shown from the beginning
+	m.routes.add(r)
 	return r
 }
 
@@ -129,9 +119,9 @@ func (c *routeCounters) record(x *exchange.Exchange) {
 	default:
 		c.service.Add(1)
 	}
-	side.classes[min(max(x.Status/100, 1), 5)-1].Inc()
+	side.classes[min(max(x.Status/100, 1), 5)-1].Add(1)
 	if !x.Upgraded {
-		side.duration.Observe(x.Took.Seconds())
+		side.observe(x.Took)
 	}
 	if x.Retries > 0 {
 		c.metrics.retries.Add(float64(x.Retries))

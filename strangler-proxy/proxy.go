@@ -26,6 +26,7 @@ import (
 	"github.com/stranglerfig/toolkit/strangler-proxy/hold"
 	"github.com/stranglerfig/toolkit/strangler-proxy/listen"
 	"github.com/stranglerfig/toolkit/strangler-proxy/origin"
+	"github.com/stranglerfig/toolkit/strangler-proxy/series"
 	"github.com/stranglerfig/toolkit/strangler-proxy/shadow"
 	"github.com/stranglerfig/toolkit/strangler-proxy/upstream"
 )
@@ -125,7 +126,9 @@ func New(ctx context.Context, opts Options) (*Proxy, error) {
 	p.registry = newRegistry(p.metrics, p.learned.journal, opts.Log, origin.Options{ConnectTimeout: opts.ConnectTimeout})
 	p.forward = upstream.New(upstream.Options{InFlight: func() int64 { return p.front.open.Load() }})
 	p.copies = shadow.New(&copyNoter{&upstream.Copier{Find: p.side}, p.learned.journal}, shadow.Options{Log: opts.Log})
-	p.metrics.registry.MustRegister(shadow.NewCollector(p.copies))
+	copied := shadow.NewCollector(p.copies)
+	p.metrics.registry.MustRegister(copied)
+	p.metrics.gatherer = series.NewGatherer(p.metrics.registry, p.metrics.routes, copied)
 	p.front = &front{
 		current: &p.current, metrics: p.metrics, forward: p.forward, copies: p.copies, learned: p.learned, holds: p.splitting.holds, tokens: &p.tokens,
 	}
@@ -272,7 +275,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	defer p.copies.Close()
 	defer p.splitting.holds.Close()
 	private := &http.Server{
-		Handler:           admin.Routes(p, p.metrics.registry, p.adminOptions()),
+		Handler:           admin.Routes(p, p.metrics.gatherer, p.adminOptions()),
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       time.Minute,

@@ -32,7 +32,7 @@ type Options struct {
 }
 
 // Routes returns the handler of the admin listener.
-func Routes(p Proxy, metrics prometheus.Gatherer, opts Options) http.Handler {
+func Routes(p Proxy, metrics prometheus.TransactionalGatherer, opts Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", index)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
@@ -41,7 +41,7 @@ func Routes(p Proxy, metrics prometheus.Gatherer, opts Options) http.Handler {
 	mux.HandleFunc("GET /discover", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, p.Discovery()) })
 	mux.HandleFunc("GET /routes/{name}/mismatches", func(w http.ResponseWriter, r *http.Request) { mismatches(w, r, p) })
 	mux.HandleFunc("GET /traces", func(w http.ResponseWriter, r *http.Request) { traces(w, r, p) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerForTransactional(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) { reload(w, r, p) })
 	s := steering{p, cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}
 	s.routes(mux)
