@@ -334,7 +334,7 @@ type Direct interface {
 // Compared is what Direct.Same found.
 type Compared struct {
 	Rows int64
-	Last value.Key // the last key on either side; nil: the end was reached
+	Last value.Key // of the rows compared; nil: there is none behind
 	Same bool
 }
 

@@ -23,6 +23,7 @@ type Table struct {
 	Bytes       int64        // on disk with indexes, an estimate
 	SQL         string       // what creates it, where the database says so
 	Options     []string     // e.g. WITHOUT ROWID, STRICT
+	ByRowid     bool         // the key is SQLite's rowid: an integer, and the order of the rows
 	RowID       string       // SQLite: a name of its row number, where that is not the key; empty: there is none
 
 	// Obstacles are the reasons why this table cannot be moved.

@@ -2,10 +2,20 @@ package sqlite
 
 import "strings"
 
-// keepsNegativeZero reports whether a column of a declared type can hold -0.0. A column
-// with an affinity to numbers stores it as the integer 0; one without, and a text, does
-// not touch it.
-func keepsNegativeZero(declared string) bool {
+// An affinity is the kind of values that a column prefers, as SQLite makes it out of the
+// declared type. A column that prefers something stores equal numbers as one kind, and
+// -0.0 as 0; one that does not keeps 1 and 1.0 apart.
+type affinity int
+
+const (
+	noAffinity affinity = iota
+	textAffinity
+	integerAffinity
+	realAffinity
+	numericAffinity
+)
+
+func affinityOf(declared string) affinity {
 	d := strings.ToUpper(declared)
 	contains := func(words ...string) bool {
 		for _, w := range words {
@@ -16,10 +26,14 @@ func keepsNegativeZero(declared string) bool {
 		return false
 	}
 	switch {
-	case contains("INT"), contains("CHAR", "CLOB", "TEXT"):
-		return false
-	case d == "", d == "ANY", contains("BLOB"):
-		return true
+	case contains("INT"):
+		return integerAffinity
+	case contains("CHAR", "CLOB", "TEXT"):
+		return textAffinity
+	case d == "", d == "ANY", contains("BLOB"): // ANY has none in a STRICT table
+		return noAffinity
+	case contains("REAL", "FLOA", "DOUB"): //nolint:misspell // that is what SQLite looks for
+		return realAffinity
 	}
-	return false // real or numeric
+	return numericAffinity
 }

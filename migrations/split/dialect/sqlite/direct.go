@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -97,27 +98,19 @@ func (x *direct) claim(ctx context.Context, tx *sqlx.Tx, m dialect.Move) error {
 	return nil
 }
 
-// chunk finds the end of the chunk first: the delete needs it, too. Both look at the
-// source in one state, because they are one transaction.
+// chunk copies rows behind the cursor. All looks at the source are in one state, because
+// they are one transaction.
 func (x *direct) chunk(ctx context.Context, tx *sqlx.Tx, m dialect.Move, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
-	where, args := between(from, p.Cursor, nil)
-	source := `source.` + quote(from.Table.Name)
-	last, err := keyAt(ctx, tx, from, source+where, args, limit-1)
+	last, err := x.clear(ctx, tx, from, to, p.Cursor, limit)
 	if err != nil {
-		return p, x.db.explain(err, "find the end of a chunk")
+		return p, err
 	}
-	if last == nil {
-		p.Copied = true // fewer rows are left than a chunk has
-	}
-	gap, gapArgs := between(to, p.Cursor, last)
-	if _, err := tx.ExecContext(ctx, `DELETE FROM main.`+quote(to.Table.Name)+gap, gapArgs...); err != nil {
-		return p, x.db.explain(err, "clear the place of a chunk")
-	}
-	where, args = between(from, p.Cursor, last)
+	source := `source.` + quote(from.Table.Name)
+	where, args := between(from, p.Cursor, last)
 	var r sql.Result
 	err = unguarded(ctx, tx, m, to, func() error {
 		r, err = tx.ExecContext(ctx, `INSERT INTO main.`+quote(to.Table.Name)+`(`+quoteAll("", to.Written())+`) SELECT `+quoteAll("", from.Written())+
-			` FROM `+source+where+` ORDER BY `+quoteAll("", from.Key()), args...)
+			` FROM `+source+where+` ORDER BY `+quoteAll("", from.Key())+` LIMIT ?`, append(args, limit)...)
 		return err
 	})
 	switch {
@@ -128,11 +121,38 @@ func (x *direct) chunk(ctx context.Context, tx *sqlx.Tx, m dialect.Move, from, t
 	}
 	n, err := r.RowsAffected()
 	p.Rows += n
-	if last != nil {
+	if byRowid(from, to) && n == int64(limit) {
+		var id int64
+		if id, err = r.LastInsertId(); err != nil {
+			return p, err
+		}
+		last = value.Key{value.OfInt(id)}
+	}
+	if p.Copied = last == nil; !p.Copied { // else fewer rows are left than a chunk has
 		p.Cursor = last
 	}
 	return p, err
 }
+
+// clear deletes what is where a chunk is to go: rows that were applied ahead of it. It
+// returns the last key of the chunk, if that has to be known before.
+//
+// To find it costs as much as to read the chunk. Where rows are stored in the order of
+// their key on both sides, the last one that goes in tells it. Then all that is behind the
+// cursor is deleted: nothing there has been copied yet, and each row goes only once.
+func (x *direct) clear(ctx context.Context, tx *sqlx.Tx, from, to *schema.Shape, after value.Key, limit int) (last value.Key, err error) {
+	if !byRowid(from, to) {
+		where, args := between(from, after, nil)
+		if last, err = keyAt(ctx, tx, from, `source.`+quote(from.Table.Name)+where, args, limit-1); err != nil {
+			return nil, x.db.explain(err, "find the end of a chunk")
+		}
+	}
+	gap, args := between(to, after, last)
+	_, err = tx.ExecContext(ctx, `DELETE FROM main.`+quote(to.Table.Name)+gap, args...)
+	return last, x.db.explain(err, "clear the place of a chunk")
+}
+
+func byRowid(from, to *schema.Shape) bool { return from.Table.ByRowid && to.Table.ByRowid }
 
 // unguarded calls f while the table has no guard against inserts, and puts it back as it
 // was. Nobody else sees the table without it, because all of that is one transaction. The
@@ -160,9 +180,14 @@ func unguarded(ctx context.Context, tx *sqlx.Tx, m dialect.Move, s *schema.Shape
 }
 
 // keyAt is the key of the row that stands behind skip others, or nil.
-func keyAt(ctx context.Context, tx *sqlx.Tx, s *schema.Shape, from string, args []any, skip int) (value.Key, error) {
+func keyAt(ctx context.Context, q sqlx.QueryerContext, s *schema.Shape, from string, args []any, skip int) (value.Key, error) {
+	return keyBy(ctx, q, s, from, args, "", skip)
+}
+
+func keyBy(ctx context.Context, q sqlx.QueryerContext, s *schema.Shape, from string, args []any, order string, skip int) (value.Key, error) {
 	scan := newScanner(s.Keys)
-	err := tx.QueryRowxContext(ctx, `SELECT `+quoteAll("+", s.Key())+` FROM `+from+` ORDER BY `+quoteAll("", s.Key())+` LIMIT 1 OFFSET ?`, append(args, skip)...).Scan(scan.into...)
+	by := columns(s.Key(), ", ", func(k string) string { return k + order })
+	err := q.QueryRowxContext(ctx, `SELECT `+quoteAll("+", s.Key())+` FROM `+from+` ORDER BY `+by+` LIMIT 1 OFFSET ?`, append(args, skip)...).Scan(scan.into...)
 	if isNone(err) {
 		return nil, nil
 	}
@@ -171,6 +196,15 @@ func keyAt(ctx context.Context, tx *sqlx.Tx, s *schema.Shape, from string, args 
 	}
 	row, err := scan.row()
 	return value.Key(row), err
+}
+
+// endOf is the key of the last of at most limit rows, or nil if there is none.
+func endOf(ctx context.Context, q sqlx.QueryerContext, s *schema.Shape, from string, args []any, limit int) (value.Key, error) {
+	last, err := keyAt(ctx, q, s, from, args, limit-1)
+	if err != nil || last != nil {
+		return last, err
+	}
+	return keyBy(ctx, q, s, from, args, " DESC", 0)
 }
 
 // Same counts rows that are equal in kind and bytes, and compares the count with those of
@@ -195,31 +229,31 @@ func (x *direct) Same(ctx context.Context, m dialect.Move, from, to *schema.Shap
 func (x *direct) same(ctx context.Context, q *sqlx.Conn, from, to *schema.Shape, after value.Key, limit int) (dialect.Compared, error) {
 	var c dialect.Compared
 	where, args := between(from, after, nil)
-	scan := newScanner(from.Keys)
-	err := q.QueryRowxContext(ctx, `SELECT `+quoteAll("+", from.Key())+` FROM source.`+quote(from.Table.Name)+where+
-		` ORDER BY `+quoteAll("", from.Key())+` LIMIT 1 OFFSET ?`, append(args, limit-1)...).Scan(scan.into...)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
-		return c, err
-	default:
-		row, err := scan.row()
-		if err != nil {
+	rows, greatest := `SELECT * FROM source.`+quote(from.Table.Name), `0`
+	if byRowid(from, to) { // the last of the rows tells the end of the range
+		key := quote(from.Names[0])
+		rows += where + ` ORDER BY ` + key + ` LIMIT ?`
+		args, greatest = append(args, limit), `coalesce(max(s.`+key+`), 0)`
+	} else {
+		var err error
+		if c.Last, err = endOf(ctx, q, from, `source.`+quote(from.Table.Name)+where, args, limit); err != nil {
 			return c, err
 		}
-		c.Last = value.Key(row)
+		where, args = between(from, after, c.Last)
+		rows += where
 	}
-	var there int64
+	join := `SELECT count(*), coalesce(sum(CASE WHEN ` + equalRows(from, to) + ` THEN 1 ELSE 0 END), 0), ` + greatest + ` FROM (` + rows + `) s LEFT JOIN main.` +
+		quote(to.Table.Name) + ` t ON ` + equalKeys(from, to)
+	var equal, id, there int64
+	if err := q.QueryRowxContext(ctx, join, args...).Scan(&c.Rows, &equal, &id); err != nil {
+		return c, fmt.Errorf("%s: %w", join, err)
+	}
+	if byRowid(from, to) && c.Rows > 0 {
+		c.Last = value.Key{value.OfInt(id)}
+	}
 	where, args = between(to, after, c.Last)
 	if err := q.GetContext(ctx, &there, `SELECT count(*) FROM main.`+quote(to.Table.Name)+where, args...); err != nil {
 		return c, err
-	}
-	where, args = between(from, after, c.Last)
-	join := `SELECT count(*), coalesce(sum(CASE WHEN ` + equalRows(from, to) + ` THEN 1 ELSE 0 END), 0) FROM (SELECT * FROM source.` + quote(from.Table.Name) + where + `) s LEFT JOIN main.` +
-		quote(to.Table.Name) + ` t ON ` + equalKeys(from, to)
-	var equal int64
-	if err := q.QueryRowxContext(ctx, join, args...).Scan(&c.Rows, &equal); err != nil {
-		return c, fmt.Errorf("%s: %w", join, err)
 	}
 	c.Same = c.Rows == there && equal == there
 	return c, nil
@@ -238,16 +272,27 @@ func equalKeys(from, to *schema.Shape) string {
 
 // equalRows is true for rows that are equal in kind and bytes.
 func equalRows(from, to *schema.Shape) string {
-	out := ""
+	parts := make([]string, len(to.Names))
 	for i, c := range to.Columns() {
-		a, b := "s."+quote(from.Names[i]), "t."+quote(to.Names[i])
-		if i > 0 {
-			out += " AND "
-		}
-		out += "typeof(" + a + ") = typeof(" + b + ") AND " + a + " IS " + b + " COLLATE BINARY"
-		if keepsNegativeZero(c.Type) || keepsNegativeZero(from.Columns()[i].Type) {
-			out += " AND NOT (typeof(" + a + ") = 'real' AND " + a + " = 0)"
-		}
+		parts[i] = equalValues("s."+quote(from.Names[i]), "t."+quote(to.Names[i]), from.Columns()[i], c)
 	}
-	return out
+	return strings.Join(parts, " AND ")
+}
+
+// equalValues is true for values that are equal in kind and bytes. IS tells all kinds apart
+// but integers and reals. To ask for the kinds takes three times as long as all the rest,
+// and columns that prefer a kind need it not: there equal numbers are of one kind, but for
+// the least integer, which a real can be, too.
+func equalValues(a, b string, from, to schema.Column) string {
+	equal := a + " IS " + b + " COLLATE BINARY"
+	switch kind := affinityOf(to.Type); {
+	case kind == noAffinity, kind != affinityOf(from.Type), to.Computed():
+		equal += " AND typeof(" + a + ") = typeof(" + b + ")"
+		if kind == noAffinity || affinityOf(from.Type) == noAffinity {
+			equal += " AND NOT (typeof(" + a + ") = 'real' AND " + a + " = 0)"
+		}
+	case kind == integerAffinity, kind == numericAffinity:
+		equal += " AND " + a + " IS NOT -9223372036854775808"
+	}
+	return equal
 }

@@ -45,7 +45,7 @@ func table(ctx context.Context, tx *sqlx.Tx, o object, all []object) (*schema.Ta
 		return nil, err
 	}
 	chooseKey(t, primary, listed.WR)
-	if !listed.WR && !isRowid(t, primary) {
+	if !listed.WR && !t.ByRowid {
 		t.RowID = rowid(t)
 	}
 	t.ForeignKeys, err = foreignKeys(ctx, tx, t.Name)
@@ -175,8 +175,9 @@ func readTerms(ctx context.Context, q queryer, index *schema.Index) error {
 // that cannot. What was chosen is no longer among the uniques.
 func chooseKey(t *schema.Table, primary []string, withoutRowid bool) {
 	var nullable []string
+	t.ByRowid = !withoutRowid && isRowid(t, primary)
 	for _, name := range primary {
-		if c := t.Column(name); !c.NotNull && !withoutRowid && !isRowid(t, primary) {
+		if c := t.Column(name); !c.NotNull && !withoutRowid && !t.ByRowid {
 			nullable = append(nullable, name)
 		}
 	}
