@@ -344,6 +344,14 @@ type Directly interface {
 	Direct(ctx context.Context, source Database) (Direct, error)
 }
 
+// A Lazy is a Database that can commit without waiting for the disk.
+type Lazy interface {
+	// BeginLazily is Begin for what may be undone by a crash of the machine, also after its
+	// commit: because it would be done again. Never is a part of it undone, nor anything
+	// that was committed before.
+	BeginLazily(ctx context.Context, m Move) (Tx, error)
+}
+
 // Usage is how much room there is.
 type Usage struct {
 	Bytes int64 // of the database

@@ -82,22 +82,14 @@ func (w *Way) ApplyFenced(ctx context.Context, fence dialect.Tx) (Applied, error
 	return Applied{Entries: len(log.Entries), Keys: keys, More: log.More}, fence.Prune(ctx, log)
 }
 
+// prune deletes entries that were applied. If that is undone they are applied again, so
+// the application that waits for the lock need not wait for the disk, too.
 func (w *Way) prune(ctx context.Context, log dialect.Log) error {
-	tx, err := w.From.Begin(ctx, w.From.Move)
+	tx, err := beginLazily(ctx, w.From)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := tx.Prune(ctx, log); err != nil {
-		return err
-	}
-	if err := w.step("prune: before the commit"); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	return w.step("prune: after the commit")
+	return w.commit("prune", tx, func(tx dialect.Tx) error { return tx.Prune(ctx, log) })
 }
 
 // bring makes the rows that log names equal on both sides, in one transaction, as they

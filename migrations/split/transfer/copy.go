@@ -177,7 +177,7 @@ func (w *Way) Doubt(ctx context.Context) error {
 	for i := range w.Tables() {
 		p := w.Progress(i)
 		p.Verified, p.Passes, p.PassedAt = nil, 0, time.Time{}
-		if err := w.saveProgress(ctx, i, p); err != nil {
+		if err := w.saveProgress(ctx, i, p, w.write); err != nil {
 			return err
 		}
 	}

@@ -197,12 +197,12 @@ func (w *Way) saveVerified(ctx context.Context, table int, last value.Key) error
 		p.Passes++
 		p.PassedAt = time.Now()
 	}
-	return w.saveProgress(ctx, table, p)
+	return w.saveProgress(ctx, table, p, w.writeLazily) // what is lost is compared again
 }
 
-func (w *Way) saveProgress(ctx context.Context, table int, p dialect.Progress) error {
+func (w *Way) saveProgress(ctx context.Context, table int, p dialect.Progress, write func(context.Context, string, func(dialect.Tx) error) error) error {
 	_, to := w.shapes(table)
-	err := w.write(ctx, "verify", func(tx dialect.Tx) error { return tx.Progress(ctx, to, p) })
+	err := write(ctx, "verify", func(tx dialect.Tx) error { return tx.Progress(ctx, to, p) })
 	if err == nil {
 		w.progress[to.Table.Name] = p
 	}
@@ -221,7 +221,7 @@ func (w *Way) differ(ctx context.Context, table int, found []Finding) error {
 		p.Repaired += int64(len(found))
 		w.opts.Meter.count(Counts{Repaired: int64(len(found))})
 	}
-	if err := w.saveProgress(ctx, table, p); err != nil {
+	if err := w.saveProgress(ctx, table, p, w.write); err != nil {
 		return err
 	}
 	if w.opts.Repair {

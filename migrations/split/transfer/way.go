@@ -160,6 +160,27 @@ func (w *Way) write(ctx context.Context, what string, f func(tx dialect.Tx) erro
 	if err != nil {
 		return err
 	}
+	return w.commit(what, tx, f)
+}
+
+// writeLazily is write for what may be lost when the machine crashes.
+func (w *Way) writeLazily(ctx context.Context, what string, f func(tx dialect.Tx) error) error {
+	tx, err := beginLazily(ctx, w.To)
+	if err != nil {
+		return err
+	}
+	return w.commit(what, tx, f)
+}
+
+func beginLazily(ctx context.Context, s Side) (dialect.Tx, error) {
+	if lazy, ok := s.Database.(dialect.Lazy); ok {
+		return lazy.BeginLazily(ctx, s.Move)
+	}
+	return s.Begin(ctx, s.Move)
+}
+
+// commit runs f in tx and commits it.
+func (w *Way) commit(what string, tx dialect.Tx, f func(tx dialect.Tx) error) error {
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	if err := f(tx); err != nil {
 		return err

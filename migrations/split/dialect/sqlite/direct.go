@@ -60,6 +60,11 @@ func (x *direct) with(ctx context.Context, f func(conn *sqlx.Conn) error) error 
 func (x *direct) CopyChunk(ctx context.Context, m dialect.Move, from, to *schema.Shape, p dialect.Progress, limit int) (dialect.Progress, error) {
 	err := x.with(ctx, func(conn *sqlx.Conn) error {
 		defer x.db.fuse.Hold()()
+		restore, err := relax(ctx, conn) // what is lost of a copy is copied again, with its cursor
+		defer restore()
+		if err != nil {
+			return x.db.explain(err, "begin a chunk")
+		}
 		tx, err := conn.BeginTxx(ctx, nil)
 		if err != nil {
 			return x.db.explain(err, "begin a chunk")

@@ -13,7 +13,7 @@ import (
 // Rehearse leads for the length of a transaction that is rolled back, and sees whether a
 // write of an application would get through and be logged.
 func (d *Database) Rehearse(ctx context.Context, m dialect.Move) (err error) {
-	t, err := d.begin(ctx, m)
+	t, err := d.begin(ctx, m, false)
 	if err != nil {
 		return err
 	}

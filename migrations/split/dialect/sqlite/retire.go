@@ -127,7 +127,7 @@ func (d *Database) Discard(ctx context.Context, m dialect.Move, table string) er
 
 // retiring writes as the engine, with its claim checked.
 func (d *Database) retiring(ctx context.Context, m dialect.Move, what string, f func(tx *sqlx.Tx) error) error {
-	t, err := d.begin(ctx, m)
+	t, err := d.begin(ctx, m, false)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 type Tx struct {
 	db   *Database
 	tx   *sqlx.Tx
-	end  func() // of the fuse
+	end  func() // of the fuse and the connection
 	move dialect.Move
 	ctx  context.Context //nolint:containedctx // of Begin: Commit has none of its own
 }
@@ -27,12 +27,21 @@ type Tx struct {
 // Begin begins to write as the engine. SQLite has one writer, so nobody sees that the
 // engine is marked as writing: Commit takes the mark away.
 func (d *Database) Begin(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
-	return d.begin(ctx, m)
+	return d.begin(ctx, m, false)
 }
 
-func (d *Database) begin(ctx context.Context, m dialect.Move) (*Tx, error) {
+func (d *Database) begin(ctx context.Context, m dialect.Move, lazily bool) (*Tx, error) {
 	end := d.fuse.Hold()
-	tx, err := d.guest.Writer.BeginTxx(ctx, nil)
+	var tx *sqlx.Tx
+	var err error
+	if lazily {
+		var back func()
+		release := end
+		tx, back, err = d.lazyTx(ctx)
+		end = func() { back(); release() }
+	} else {
+		tx, err = d.guest.Writer.BeginTxx(ctx, nil)
+	}
 	if err != nil {
 		end()
 		return nil, d.explain(err, "begin to write")
@@ -68,7 +77,7 @@ func (d *Database) whyNot(ctx context.Context, q queryer, m dialect.Move) error 
 
 // Fence is Begin: the writer of a SQLite file keeps all others from writing.
 func (d *Database) Fence(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
-	return d.begin(ctx, m)
+	return d.begin(ctx, m, false)
 }
 
 // Commit commits.
