@@ -94,6 +94,7 @@ type runner struct {
 	due      time.Time     // when the next chunk may begin
 	shown    time.Time     // when Watch was last called
 	looked   time.Time     // when the disks were last looked at
+	applied  time.Time     // when the log was last empty
 	dirtied  time.Time     // when rows were last compared that have changed
 	settled  time.Time     // when no row was found gone that others refer to
 	unparked map[int]bool  // tables whose indexes are there
@@ -231,13 +232,9 @@ func (r *runner) turn(ctx context.Context) (bool, error) {
 }
 
 func (r *runner) turnWay(ctx context.Context) (bool, error) {
-	did := false
-	for n, more := 0, true; more && n < 20; n++ { // others may have asked for something
-		a, err := r.way.Apply(ctx)
-		if err != nil {
-			return did, err
-		}
-		did, more = did || a.Entries > 0, a.More && r.way.Copied()
+	did, err := r.apply(ctx)
+	if err != nil {
+		return did, err
 	}
 	if table, ok := r.uncopied(); ok {
 		return true, r.copy(ctx, table)
@@ -252,6 +249,29 @@ func (r *runner) turnWay(ctx context.Context) (bool, error) {
 	}
 	compared, err := r.verify(ctx)
 	return did || compared, err
+}
+
+// applyWhileCopying is how often the log is applied while rows are copied. To prune it
+// takes the source's lock, and whoever writes there waits for that.
+const applyWhileCopying = time.Second
+
+// apply applies what was logged, or a part of it.
+func (r *runner) apply(ctx context.Context) (did bool, err error) {
+	copied := r.way.Copied()
+	if !copied && time.Since(r.applied) < applyWhileCopying {
+		return false, nil
+	}
+	for n, more := 0, true; more && n < 20; n++ { // others may have asked for something
+		a, err := r.way.Apply(ctx)
+		if err != nil {
+			return did, err
+		}
+		if !a.More {
+			r.applied = time.Now()
+		}
+		did, more = did || a.Entries > 0, a.More && copied
+	}
+	return did, nil
 }
 
 // How often it is looked whether rows are gone that others refer to.
