@@ -18,7 +18,10 @@ type besideCopy struct {
 	wal             int64
 }
 
-const writesBeside = 200 // a second
+const (
+	writesBeside = 200       // a second
+	rowsBeside   = 3_000_000 // enough for a few seconds: what begins and ends a move is little of it
+)
 
 // measureBeside writes at a constant rate, while an engine copies and without one.
 func (r *splitRun) measureBeside(ctx context.Context) error {
@@ -27,7 +30,7 @@ func (r *splitRun) measureBeside(ctx context.Context) error {
 		return err
 	}
 	source := filepath.Join(dir, "source.db")
-	if err := fillSQLite(ctx, source, r.size(1_000_000)); err != nil {
+	if err := fillSQLite(ctx, source, r.size(rowsBeside)); err != nil {
 		return err
 	}
 	if err := r.plan(dir, file("source.db"), file("target.db"), []string{"things"}, ""); err != nil {
@@ -62,7 +65,7 @@ func (r *splitRun) besideOnce(ctx context.Context, dir string, db *sql.DB, next 
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, _, err = r.split(ctx, dir, "abort", "--yes"); err != nil {
+	if err = r.undo(ctx, dir); err != nil {
 		return nil, nil, err
 	}
 	alone, err = writeBeside(ctx, db, next, func() error {
@@ -110,7 +113,7 @@ func (r *splitRun) besideSection() section {
 	return section{
 		title: "What an application and the machine notice",
 		text: fmt.Sprintf("A SQLite table of %d rows is copied while an application writes %d rows a second into it (synchronous=NORMAL, open loop), and as long not copied; %d writes beside copies.",
-			r.size(1_000_000), writesBeside, b.writes),
+			r.size(rowsBeside), writesBeside, b.writes),
 		header: []string{"what", "figure"},
 		rows: [][]string{
 			{"a copy took", ms(b.took)},
