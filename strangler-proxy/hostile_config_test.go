@@ -5,6 +5,7 @@ package strangler_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -73,15 +74,19 @@ func TestFileOf50MB(t *testing.T) {
 	if err := os.Truncate(r.path, 50<<20); err != nil {
 		t.Fatal(err)
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	source, err := yamldoc.ReadFile(r.path)
-	runtime.ReadMemStats(&after)
-	if err == nil || source != nil || !strings.Contains(err.Error(), r.path+": the file is larger than 1 MiB") {
-		t.Errorf("%d bytes, %v", len(source), err)
+	least := uint64(math.MaxUint64)
+	for range 5 { // other tests allocate meanwhile, but hardly that much each time
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		source, err := yamldoc.ReadFile(r.path)
+		runtime.ReadMemStats(&after)
+		if err == nil || source != nil || !strings.Contains(err.Error(), r.path+": the file is larger than 1 MiB") {
+			t.Errorf("%d bytes, %v", len(source), err)
+		}
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
 	}
-	if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
-		t.Errorf("%d bytes were allocated", used)
+	if least > 16<<20 {
+		t.Errorf("%d bytes were allocated", least)
 	}
 	if _, err := strangler.New(t.Context(), strangler.Options{ConfigPath: r.path}); program.Code(err) != program.Usage {
 		t.Errorf("a proxy from it: %v", err)
