@@ -100,9 +100,9 @@ func (f *front) refused(x *exchange.Exchange, r *refusal) {
 
 // unread begins an exchange whose head is no request.
 func (f *front) unread(x *exchange.Exchange, room *[36]byte, peer *forwarded.Peer) {
-	s := f.current.Load()
+	s, now := f.current.Load(), time.Now()
 	*x = exchange.Exchange{
-		Start: time.Now(), ServedBy: config.ProxyName, ID: requestID(&http1.Request{}, room), ConfigVersion: s.version,
+		Start: now, ServedBy: config.ProxyName, ID: requestID(&http1.Request{}, room, now), ConfigVersion: s.version,
 		Client: peer.Addr, Failure: "bad_request",
 	}
 	f.markUnread(s, x, peer)

@@ -67,13 +67,13 @@ const limitRequestID = 64
 
 // requestID keeps a client's X-Request-Id that any program behind the proxy keeps,
 // too (see internal/web), or makes one in room: one request has one id everywhere.
-func requestID(head *http1.Request, room *[36]byte) string {
+func requestID(head *http1.Request, room *[36]byte, now time.Time) string {
 	if i := head.Index("x-request-id", 0); i >= 0 && head.Index("x-request-id", i+1) < 0 {
 		if id := view(head.Value(i)); saneID(id) {
 			return id
 		}
 	}
-	writeID(room, time.Now())
+	writeID(room, now)
 	return view(room[:])
 }
 

@@ -71,7 +71,7 @@ func (c *http1Conn) gatherAll(want int) error {
 	name(&c.x, &c.req)
 	c.front.showsToken(&c.req) // takes it away anew
 	if unsafe.StringData(c.x.ID) != &c.id[0] {
-		c.x.ID = requestID(&c.req, &c.id)
+		c.x.ID = requestID(&c.req, &c.id, c.x.Start)
 	}
 	c.req.Drop(http1.Expect)
 	return failed

@@ -27,6 +27,7 @@ type http1Conn struct {
 	gone   func()        // to be called when the connection is closed
 	limits listen.Limits // of the present request
 
+	socket uintptr     // of conn while its callback runs; 0 when it does not
 	in     wire.Buffer // what the client has sent: the head, and what came with it
 	flight hold.Flight // in which the present request is under way
 	*work              // of the present request; nil without one

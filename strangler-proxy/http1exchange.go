@@ -14,7 +14,7 @@ import (
 func (c *http1Conn) exchange() bool {
 	c.x = exchange.Exchange{}
 	c.current = c.front.begin(&c.x, &c.req)
-	c.x.ID = requestID(&c.req, &c.id)
+	c.x.ID = requestID(&c.req, &c.id, c.x.Start)
 	c.mu.Lock()
 	c.mayGoOn, c.begun, c.untilClose = !c.req.ExpectContinue, false, false
 	c.mu.Unlock()
@@ -63,7 +63,7 @@ func (c *http1Conn) respond() (whole bool) {
 	}
 	c.added = appendCookies(c.added, &c.req)
 	c.call.Added = c.added
-	c.call.Begin(wire.Now(), kept, whole)
+	c.call.Begin(wire.At(c.x.Start), kept, whole)
 	if c.aborted.Load() {
 		c.call.Cancel(upstream.ErrStopped) // before Begin, it was in vain
 	}

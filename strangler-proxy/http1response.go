@@ -84,10 +84,29 @@ func (c *http1Conn) Flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
+	if c.flushAtOnce() {
+		return nil
+	}
 	c.writing.Set(wire.Now().Add(c.limits.StallTimeout))
 	_, err := c.conn.Write(c.out)
 	c.out = c.out[:0]
 	return c.wrote(err)
+}
+
+// flushAtOnce writes as much as the socket takes without a wait. It reports whether that
+// was all: then nobody had to be given time. While the callback of the socket runs, nobody
+// else writes.
+func (c *http1Conn) flushAtOnce() bool {
+	if c.socket == 0 {
+		return false
+	}
+	n, err := wire.WriteSocket(c.socket, c.out)
+	if err != nil {
+		return false // the net.Conn will say why
+	}
+	whole := n == len(c.out)
+	c.out = c.out[:copy(c.out, c.out[n:])]
+	return whole
 }
 
 // wrote ends the time that the client has to take something.

@@ -35,9 +35,8 @@ func (c *http1Conn) serve() {
 	c.gone()
 }
 
-// await sets the alarm for a connection that has no request.
-func (c *http1Conn) await() {
-	now := wire.Now()
+// await sets the alarm for a connection that has had no request since then.
+func (c *http1Conn) await(now wire.Instant) {
 	c.until = now.Add(c.limits.IdleTimeout)
 	c.rests = c.raw != nil && c.limits.IdleTimeout > restAfter
 	if c.rests {
@@ -98,7 +97,9 @@ func (c *http1Conn) serveRaw(raw syscall.RawConn) need {
 	state := needsMore
 	var failed error
 	callback := func(fd uintptr) bool {
+		c.socket = fd
 		state, failed = c.readable(fd)
+		c.socket = 0
 		return failed != nil || state != needsMore
 	}
 	// What the door has read may be all that comes for now.
@@ -165,6 +166,9 @@ const (
 // step serves the requests whose heads have come. With raw, it must not read from the
 // connection, so it leaves those alone that need it.
 func (c *http1Conn) step(raw bool) need {
+	if c.in.Len() == 0 {
+		return needsMore
+	}
 	for c.in.Len() > 0 {
 		if !c.parsing {
 			if !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
@@ -201,7 +205,7 @@ func (c *http1Conn) step(raw bool) need {
 		}
 		c.phase.Store(phaseIdle)
 	}
-	c.await()
+	c.await(wire.At(c.x.Start.Add(c.x.Took)))
 	c.release()
 	return needsMore
 }

@@ -110,7 +110,7 @@ func (s *http2Stream) serve() {
 		return
 	}
 	s.current = f.begin(&s.x, &s.req)
-	s.x.ID = requestID(&s.req, &s.id)
+	s.x.ID = requestID(&s.req, &s.id, s.x.Start)
 	f.holds.Join(&s.flight)
 	defer func() {
 		f.holds.Part(&s.flight)

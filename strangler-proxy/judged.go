@@ -39,10 +39,11 @@ func (j *judged) watch(x *exchange.Exchange) {
 	if x.Plan.Monolith == nil {
 		return // refused before anybody was to be asked
 	}
+	now := x.Start.Add(x.Took)
 	if route.Safe(x.Method) {
-		j.reads.Count()
+		j.reads.Count(now)
 	} else {
-		j.writes.Count()
+		j.writes.Count(now)
 	}
 	if x.Decision.Route == nil {
 		return
@@ -52,7 +53,7 @@ func (j *judged) watch(x *exchange.Exchange) {
 		if x.Upgraded || x.Held > 0 {
 			took = -1 // no side is to blame for it
 		}
-		j.window.Observe(x.Decision.Side, failed, took)
+		j.window.Observe(now, x.Decision.Side, failed, took)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/strangler-proxy/forwarded"
+	"github.com/stranglerfig/toolkit/strangler-proxy/wire"
 )
 
 // A server serves connections that speak HTTP/1.1, and knows those that are open.
@@ -38,7 +39,7 @@ func (s *server) serve(conn net.Conn, known, gone func()) {
 		gone()
 	}
 	known()
-	c.await()
+	c.await(wire.Now())
 	c.serve()
 }
 

@@ -82,7 +82,7 @@ func TestTooLittleTrafficHolds(t *testing.T) {
 		s := newSite(newFile(t, "canary 5%"), usual())
 		c := s.run(t)
 		for range 3 * 60 { // nine requests in ten minutes, all of which fail
-			s.window.Observe(route.ToService, true, 0)
+			s.window.Observe(time.Now(), route.ToService, true, 0)
 			time.Sleep(time.Minute)
 		}
 		if got := s.moves(); len(got) != 0 {
@@ -302,8 +302,8 @@ func TestAHumanIsNotOverruled(t *testing.T) {
 		s.slow = time.Second
 		s.run(t)
 		for s.asked.Load() == 0 {
-			s.window.Observe(route.ToMonolith, false, 10*time.Millisecond)
-			s.window.Observe(route.ToService, false, 10*time.Millisecond)
+			s.window.Observe(time.Now(), route.ToMonolith, false, 10*time.Millisecond)
+			s.window.Observe(time.Now(), route.ToService, false, 10*time.Millisecond)
 			time.Sleep(500 * time.Millisecond)
 		}
 		s.human(t, audit.Move, "shadow") // while the move waits for the disk
@@ -328,8 +328,8 @@ func TestReplicas(t *testing.T) {
 		for range 60 * 60 {
 			for _, s := range sites {
 				for range 2 {
-					s.window.Observe(route.ToMonolith, false, 10*time.Millisecond)
-					s.window.Observe(route.ToService, false, 10*time.Millisecond)
+					s.window.Observe(time.Now(), route.ToMonolith, false, 10*time.Millisecond)
+					s.window.Observe(time.Now(), route.ToService, false, 10*time.Millisecond)
 				}
 			}
 			time.Sleep(time.Second)

@@ -170,8 +170,8 @@ func (s *site) run(t testing.TB) *promote.Controller {
 func (s *site) traffic(d time.Duration, perSecond, failing int) {
 	for n := range int(d / time.Second) {
 		for i := range perSecond {
-			s.window.Observe(route.ToMonolith, false, 10*time.Millisecond)
-			s.window.Observe(route.ToService, failing > 0 && (n*perSecond+i)%failing == 0, 10*time.Millisecond)
+			s.window.Observe(time.Now(), route.ToMonolith, false, 10*time.Millisecond)
+			s.window.Observe(time.Now(), route.ToService, failing > 0 && (n*perSecond+i)%failing == 0, 10*time.Millisecond)
 		}
 		time.Sleep(time.Second)
 	}

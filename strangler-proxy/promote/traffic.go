@@ -19,9 +19,9 @@ type Traffic struct {
 // NewTraffic returns an empty Traffic.
 func NewTraffic() *Traffic { return &Traffic{base: time.Now()} }
 
-// Count counts one request.
-func (t *Traffic) Count() {
-	now := int64(time.Since(t.base) / time.Minute)
+// Count counts one request, which ends now.
+func (t *Traffic) Count(at time.Time) {
+	now := int64(at.Sub(t.base) / time.Minute)
 	t.mu.Lock()
 	t.advance(now)
 	t.minutes[now%trafficMinutes]++

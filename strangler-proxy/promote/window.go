@@ -75,10 +75,10 @@ func (w *Window) Tune(length time.Duration, enough int) {
 	w.current = int64(time.Since(w.base) / part)
 }
 
-// Observe counts a finished exchange. A negative took is a duration that says nothing
+// Observe counts an exchange that is finished now. A negative took is a duration that says nothing
 // about the side, such as that of an upgraded connection.
-func (w *Window) Observe(side route.Side, failed bool, took time.Duration) {
-	now := time.Since(w.base)
+func (w *Window) Observe(at time.Time, side route.Side, failed bool, took time.Duration) {
+	now := at.Sub(w.base)
 	w.mu.Lock()
 	w.advance(now)
 	t := &w.slices[w.current%windowSlices].sides[side]

@@ -18,13 +18,13 @@ func TestWindowCountsEachSide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := promote.NewWindow(10*time.Minute, 50)
 		for range 100 {
-			w.Observe(route.ToMonolith, false, 20*time.Millisecond)
+			w.Observe(time.Now(), route.ToMonolith, false, 20*time.Millisecond)
 			time.Sleep(time.Second)
 		}
 		for i := range 40 {
-			w.Observe(route.ToService, i%4 == 0, 30*time.Millisecond)
+			w.Observe(time.Now(), route.ToService, i%4 == 0, 30*time.Millisecond)
 		}
-		w.Observe(route.ToService, false, -1) // untimed
+		w.Observe(time.Now(), route.ToService, false, -1) // untimed
 		got := w.Look()
 		if m := got.Monolith; m.Requests != 100 || m.Failed != 0 || m.ErrorRate() != 0 || !near(m.P95, 20*time.Millisecond) {
 			t.Errorf("monolith: %+v", m)
@@ -43,7 +43,7 @@ func near(got, want time.Duration) bool {
 func TestWindowForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := promote.NewWindow(10*time.Minute, 1)
-		w.Observe(route.ToService, true, 0)
+		w.Observe(time.Now(), route.ToService, true, 0)
 		time.Sleep(9*time.Minute + 29*time.Second)
 		if got := w.Look().Service.Requests; got != 1 {
 			t.Errorf("within the window: %d requests", got)
@@ -52,7 +52,7 @@ func TestWindowForgets(t *testing.T) {
 		if got := w.Look().Service; got.Requests != 0 || got.P95 != 0 || !got.Until.IsZero() {
 			t.Errorf("after the window: %+v", got)
 		}
-		w.Observe(route.ToService, false, time.Second)
+		w.Observe(time.Now(), route.ToService, false, time.Second)
 		time.Sleep(30 * 24 * time.Hour)
 		if got := w.Look().Service.Requests; got != 0 {
 			t.Errorf("after a month: %d requests", got)
@@ -64,12 +64,12 @@ func TestWindowRemembersTheMonolith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := promote.NewWindow(time.Minute, 10)
 		for i := range 20 {
-			w.Observe(route.ToMonolith, i == 0, 8*time.Millisecond)
+			w.Observe(time.Now(), route.ToMonolith, i == 0, 8*time.Millisecond)
 		}
 		seen := time.Now()
 		w.Cut()
 		time.Sleep(3 * time.Hour)
-		w.Observe(route.ToMonolith, true, 0) // too few to take their place
+		w.Observe(time.Now(), route.ToMonolith, true, 0) // too few to take their place
 		got := w.Look()
 		if got.Monolith.Requests != 1 || got.Before.Requests != 20 || got.Before.Failed != 1 || !near(got.Before.P95, 8*time.Millisecond) || !got.Before.Until.Equal(seen) {
 			t.Errorf("%+v", got)
@@ -89,7 +89,7 @@ func TestWindowPercentiles(t *testing.T) {
 			return time.Duration(rapid.Int64Range(0, int64(16*time.Microsecond)<<octave).Draw(t, "took"))
 		}), 1, 400).Draw(t, "times")
 		for _, d := range spans {
-			w.Observe(route.ToService, false, d)
+			w.Observe(time.Now(), route.ToService, false, d)
 		}
 		slices.Sort(spans)
 		got := w.Look().Service
@@ -114,8 +114,8 @@ func TestWindowCountsExactly(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 5000 {
-				w.Observe(route.ToService, rand.N(2) == 0, time.Duration(rand.N(int64(time.Second))))
-				traffic.Count()
+				w.Observe(time.Now(), route.ToService, rand.N(2) == 0, time.Duration(rand.N(int64(time.Second))))
+				traffic.Count(time.Now())
 				if rand.N(500) == 0 {
 					w.Look()
 				}
@@ -134,8 +134,8 @@ func TestWindowCountsExactly(t *testing.T) {
 func TestObserveDoesNotAllocate(t *testing.T) {
 	w, traffic := promote.NewWindow(10*time.Minute, 200), promote.NewTraffic()
 	if got := testing.AllocsPerRun(1000, func() {
-		w.Observe(route.ToService, false, 3*time.Millisecond)
-		traffic.Count()
+		w.Observe(time.Now(), route.ToService, false, 3*time.Millisecond)
+		traffic.Count(time.Now())
 	}); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
@@ -144,14 +144,14 @@ func TestObserveDoesNotAllocate(t *testing.T) {
 func TestTrafficIsAMeanOfTheLastHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		traffic := promote.NewTraffic()
-		traffic.Count()
+		traffic.Count(time.Now())
 		if got := traffic.PerMinute(); got != 1 {
 			t.Errorf("in the first minute: %v", got)
 		}
 		for range 10 * 60 {
 			time.Sleep(time.Second)
-			traffic.Count()
-			traffic.Count()
+			traffic.Count(time.Now())
+			traffic.Count(time.Now())
 		}
 		if got := traffic.PerMinute(); got < 119 || got > 121 {
 			t.Errorf("after ten minutes: %v", got)
@@ -172,7 +172,7 @@ func BenchmarkObserve(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			w.Observe(route.ToService, false, 3*time.Millisecond)
+			w.Observe(time.Now(), route.ToService, false, 3*time.Millisecond)
 		}
 	})
 }

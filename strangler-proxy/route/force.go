@@ -94,6 +94,9 @@ func StripForce(cookies string) string {
 
 // HasForce reports whether a Cookie header asks for a side.
 func HasForce(cookies string) bool {
+	if !strings.Contains(cookies, ForceCookie) { // as good as always, and known at once
+		return false
+	}
 	_, found := cookie(cookies, ForceCookie)
 	return found
 }

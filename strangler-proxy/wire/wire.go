@@ -17,6 +17,9 @@ type Instant int64
 // Now is the present Instant.
 func Now() Instant { return Instant(time.Since(start)) + 1 }
 
+// At is the Instant of a time that was read in this process.
+func At(t time.Time) Instant { return Instant(t.Sub(start)) + 1 }
+
 // Add returns the Instant d later.
 func (i Instant) Add(d time.Duration) Instant { return i + Instant(d) }
 
