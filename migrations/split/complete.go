@@ -87,6 +87,9 @@ func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport,
 		step = func(string) {}
 	}
 	if target.Move != "" { // without its log and capture, nothing leads back
+		if err := w.lastLoose(ctx); err != nil {
+			return report, err
+		}
 		step("before the target is released")
 		if err := w.To.Remove(ctx, w.To.Move, dialect.RemoveOptions{}); err != nil {
 			return report, err
@@ -103,6 +106,21 @@ func (w *Work) Complete(ctx context.Context, o CompleteOptions) (CompleteReport,
 	report.Until = time.Now().UTC()
 	w.note(ctx, "complete", report)
 	return report, nil
+}
+
+// lastLoose carries over which rows are gone that the tables refer to: from here on nobody
+// does.
+func (w *Work) lastLoose(ctx context.Context) error {
+	way, err := w.Backward(ctx)
+	if err != nil {
+		return err
+	}
+	for range 1000 {
+		if n, err := way.Loose(ctx); err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil // somebody deletes faster
 }
 
 // retire puts the source's tables away, a few rows at a time.

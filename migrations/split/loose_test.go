@@ -123,3 +123,26 @@ func TestRowsGoWithWhatTheyReferToInEveryPair(t *testing.T) {
 		source.Exec(`DELETE FROM users`)
 	})
 }
+
+// What was deleted before the split is completed is carried over, whether a run followed or
+// not.
+func TestCompleteCarriesOverWhatIsGone(t *testing.T) {
+	t.Parallel()
+	testkit.EachPair(t, func(t *testing.T, source, target *testkit.Place) {
+		m := newLooseMove(t, source, target)
+		m.must("run")
+		m.must("cutover")
+		source.Exec(`DELETE FROM users WHERE id = 2`, `DELETE FROM shops WHERE id = 2`)
+		m.must("complete")
+		for query, want := range map[string]string{
+			`SELECT CAST(count(*) AS TEXT) FROM t WHERE owner = 2`:                           "0",
+			`SELECT CAST(count(*) AS TEXT) FROM lines WHERE t = 2`:                           "0",
+			`SELECT CAST(count(*) AS TEXT) FROM t WHERE shop_id IS NULL AND id IN (3,4,6,7)`: "4",
+		} {
+			if have := target.Ask(query); have != want {
+				t.Errorf("%s: %s, not %s", query, have, want)
+			}
+		}
+		source.Exec(`DELETE FROM users`, `DELETE FROM shops`)
+	})
+}

@@ -48,6 +48,9 @@ type LooseLog struct {
 	Handle  any // for PruneLoose; nil: nothing was logged
 	// Unwatched says that rows may have gone by without being logged: see LooseTx.Watch.
 	Unwatched bool
+	// Acted says that the database has changed this side's own rows, too, so that they may
+	// not be those of the side that leads.
+	Acted bool
 }
 
 // A LooseEntry is a row that was deleted, or may have been.

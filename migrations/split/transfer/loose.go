@@ -131,15 +131,15 @@ func looseLog(ctx context.Context, side Side, limit int) (log dialect.LooseLog, 
 	return log, errors.Join(err, snap.Close())
 }
 
-// unsettled reports whether a state of the side that follows holds rows that are gone
-// without the other side having been told: then the two may differ.
+// unsettled reports whether, in a state of the side that follows, rows are gone without the
+// other side having been told, in such a way that the two may differ.
 func unsettled(ctx context.Context, side Side, snap dialect.Snapshot) (bool, error) {
 	loose, ok := snap.(dialect.LooseReader)
 	if !ok || side.Move.Role != dialect.Source || len(side.Move.Carried()) == 0 {
 		return false, nil
 	}
 	log, err := loose.Loose(ctx, 1)
-	return log.Handle != nil || log.Unwatched, err
+	return log.Acted || log.Unwatched, err
 }
 
 func inLooseTx(ctx context.Context, side Side, f func(tx dialect.LooseTx) error) error {

@@ -202,7 +202,7 @@ func loose(ctx context.Context, tx *sqlx.Tx, m dialect.Move, limit int) (dialect
 		if err != nil {
 			return log, err
 		}
-		log.Handle = row[0].Int()
+		log.Handle, log.Acted = row[0].Int(), true
 		for _, k := range carried(m, "") {
 			if k.From()+">"+k.To() == row[1].Text() {
 				log.Entries = append(log.Entries, dialect.LooseEntry{Key: k, Parent: value.Key(row[2 : 2+len(k.Parents)])})
