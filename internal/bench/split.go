@@ -24,7 +24,7 @@ type splitRun struct {
 	capture           []captureCost
 	beside            besideCopy
 	small             []time.Duration // 100 small tables
-	town              townFigures
+	towns             []*townFigures
 }
 
 // measureSplit measures the split engine by its commands, as its users run it.
@@ -44,7 +44,7 @@ func measureSplit(ctx context.Context, s settings) ([]section, error) {
 		defer r.server.Close()
 	}
 	for _, step := range []func(context.Context) error{
-		r.raceSQLite, r.racePostgres, r.raceMixed, r.measureCapture, r.measureBeside, r.measureSmall, r.measureTown,
+		r.raceSQLite, r.racePostgres, r.raceMixed, r.measureCapture, r.measureBeside, r.measureSmall, r.measureTowns,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -56,7 +56,7 @@ func measureSplit(ctx context.Context, s settings) ([]section, error) {
 			sections = append(sections, one.section())
 		}
 	}
-	return append(sections, r.captureSection(), r.besideSection(), r.town.section()), nil
+	return append(sections, r.captureSection(), r.besideSection(), r.townsSection()), nil
 }
 
 // A database is one side of a split, as a plan names it.
@@ -110,5 +110,8 @@ func (r *splitRun) goals() section {
 	if len(r.small) > 0 {
 		add(atMost("100 small tables, copied and verified", 10, median(r.small).Seconds(), "s"))
 	}
-	return r.town.goals(s)
+	for _, t := range r.towns {
+		s = t.goals(s)
+	}
+	return s
 }

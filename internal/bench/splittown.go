@@ -17,13 +17,12 @@ import (
 	"time"
 )
 
-const (
-	townRate  = 200 // writes a second
-	townPairs = 20
-)
+const townRate = 200 // writes a second
 
 // townFigures are what clients noticed of the switches.
 type townFigures struct {
+	name   string     // of the kind of databases
+	goal   [3]float64 // of a hold at p50 and p99 and of a fence at p99, in milliseconds
 	pairs  int
 	got    outcome
 	rows   int // in the database that owns at the end
@@ -34,28 +33,51 @@ type townFigures struct {
 // A town is a monolith and a service, each with its own database, and a proxy before them.
 type town struct {
 	*splitRun
-	dir   string
-	proxy string // address
-	stop  []func()
+	figures *townFigures
+	sides   [2]database // source and target
+	dir     string
+	proxy   string // address
+	stop    []func()
 }
 
-// measureTown gives the ownership of a table there and back while clients write.
-func (r *splitRun) measureTown(ctx context.Context) error {
-	w, err := r.newTown(ctx)
+// measureTowns gives the ownership of a table there and back while clients write: between
+// files of SQLite and between databases of PostgreSQL.
+func (r *splitRun) measureTowns(ctx context.Context) error {
+	dir, err := r.folder("town")
+	if err != nil {
+		return err
+	}
+	r.towns = append(r.towns, &townFigures{name: "SQLite", pairs: 100, goal: [3]float64{80, 250, 100}})
+	if err := r.measureTown(ctx, r.towns[0], file(filepath.Join(dir, "source.db")), file(filepath.Join(dir, "target.db"))); err != nil || r.server == nil {
+		return err
+	}
+	r.towns = append(r.towns, &townFigures{name: "PostgreSQL", pairs: 50, goal: [3]float64{150, 500, 200}})
+	source, err := r.fresh(ctx, "town_source")
+	if err != nil {
+		return err
+	}
+	target, err := r.fresh(ctx, "town_target")
+	if err != nil {
+		return err
+	}
+	return r.measureTown(ctx, r.towns[1], source, target)
+}
+
+func (r *splitRun) measureTown(ctx context.Context, f *townFigures, source, target database) error {
+	w, err := r.newTown(ctx, f, source, target)
 	defer w.close()
 	if err != nil {
 		return err
 	}
-	r.town.pairs = townPairs
 	if r.short {
-		r.town.pairs = 2
+		f.pairs = 2
 	}
 	done, switched := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(done)
 		switched <- w.switches(ctx)
 	}()
-	r.town.got, err = load{
+	f.got, err = load{
 		Method: http.MethodPost, Rate: townRate, Duration: time.Hour, Connections: 32, Done: done,
 		URL: func(i int64) string { return fmt.Sprintf("http://%s/things?body=%d", w.proxy, i) },
 		Check: func(res *http.Response) error {
@@ -88,18 +110,19 @@ routes:
 `
 
 // newTown starts everything but the engine.
-func (r *splitRun) newTown(ctx context.Context) (*town, error) {
+func (r *splitRun) newTown(ctx context.Context, f *townFigures, source, target database) (*town, error) {
 	dir, err := r.folder("town")
-	w := &town{splitRun: r, dir: dir}
+	w := &town{splitRun: r, figures: f, sides: [2]database{source, target}, dir: dir}
 	if err != nil {
 		return w, err
 	}
-	if err := execAll(ctx, file(filepath.Join(dir, "source.db")), `CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT UNIQUE)`); err != nil {
+	numbered := map[string]string{"sqlite3": "INTEGER PRIMARY KEY AUTOINCREMENT", "pgx": "BIGSERIAL PRIMARY KEY"}[source.driver]
+	if err := execAll(ctx, source, `CREATE TABLE things (id `+numbered+`, body TEXT UNIQUE)`); err != nil {
 		return w, err
 	}
 	var apps [2]string
-	for i, name := range []string{"source.db", "target.db"} {
-		if apps[i], err = w.app(ctx, filepath.Join(dir, name)); err != nil {
+	for i, side := range w.sides {
+		if apps[i], err = w.app(ctx, side); err != nil {
 			return w, err
 		}
 	}
@@ -112,7 +135,7 @@ func (r *splitRun) newTown(ctx context.Context) (*town, error) {
 	if err := os.WriteFile(config, fmt.Appendf(nil, townConfig, addrs[0], addrs[1], apps[0], apps[1]), 0o600); err != nil {
 		return w, fmt.Errorf("configure the proxy: %w", err)
 	}
-	if err := r.plan(dir, file("source.db"), file("target.db"), []string{"things"},
+	if err := r.plan(dir, source, target, []string{"things"},
 		fmt.Sprintf("routes: { flip: [things] }\nproxies: [\"http://%s\"]\n", addrs[1])); err != nil {
 		return w, err
 	}
@@ -130,18 +153,19 @@ func (w *town) close() {
 }
 
 // app serves POST /things from one database, as an application that knows of nothing.
-func (w *town) app(ctx context.Context, path string) (addr string, err error) {
-	db, err := openSQLite(path, "normal")
+func (w *town) app(ctx context.Context, side database) (addr string, err error) {
+	db, err := side.open()
 	if err != nil {
 		return "", err
 	}
+	insert := param(side.driver, `INSERT INTO things (body) VALUES (?)`)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		db.Close()
 		return "", fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		if _, err := db.ExecContext(req.Context(), `INSERT INTO things (body) VALUES (?)`, req.URL.Query().Get("body")); err != nil {
+		if _, err := db.ExecContext(req.Context(), insert, req.URL.Query().Get("body")); err != nil {
 			http.Error(rw, err.Error(), http.StatusInternalServerError)
 			return
 		}
@@ -178,8 +202,8 @@ func (w *town) pairs(ctx context.Context) error {
 	if err := w.following(ctx); err != nil {
 		return err
 	}
-	for pair := range w.town.pairs {
-		fmt.Fprintf(w.say, "split: cut-over and rollback %d of %d\n", pair+1, w.town.pairs)
+	for pair := range w.figures.pairs {
+		fmt.Fprintf(w.say, "split: %s, cut-over and rollback %d of %d\n", w.figures.name, pair+1, w.figures.pairs)
 		for _, command := range []string{"cutover", "rollback"} {
 			_, out, err := w.split(ctx, w.dir, command, "--yes", "-o", "json")
 			if err != nil {
@@ -189,11 +213,11 @@ func (w *town) pairs(ctx context.Context) error {
 			if err := json.Unmarshal(out, &report); err != nil {
 				return fmt.Errorf("report of %s: %w", command, err)
 			}
-			w.town.holds, w.town.fences = append(w.town.holds, report.Held), append(w.town.fences, report.Fenced)
+			w.figures.holds, w.figures.fences = append(w.figures.holds, report.Held), append(w.figures.fences, report.Fenced)
 		}
 	}
-	slices.Sort(w.town.holds)
-	slices.Sort(w.town.fences)
+	slices.Sort(w.figures.holds)
+	slices.Sort(w.figures.fences)
 	return nil
 }
 
@@ -213,18 +237,32 @@ func (w *town) following(ctx context.Context) error {
 // count counts what is in the database that owns at the end: each write that was
 // answered must be there.
 func (w *town) count(ctx context.Context) error {
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(w.dir, "source.db")+"?mode=ro")
+	db, err := w.sides[0].open()
 	if err != nil {
-		return fmt.Errorf("count the rows: %w", err)
+		return err
 	}
 	defer db.Close()
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM things`).Scan(&w.town.rows); err != nil {
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM things`).Scan(&w.figures.rows); err != nil {
 		return fmt.Errorf("count the rows: %w", err)
 	}
-	if written := w.town.got.sent() - int(w.town.got.failed); w.town.rows < written {
-		return fmt.Errorf("%d writes were acknowledged and %d rows are there: writes were lost", written, w.town.rows)
+	if written := w.figures.got.sent() - int(w.figures.got.failed); w.figures.rows < written {
+		return fmt.Errorf("%d writes were acknowledged and %d rows are there: writes were lost", written, w.figures.rows)
 	}
 	return nil
+}
+
+// open opens one side as an application does.
+func (d database) open() (*sql.DB, error) {
+	if d.driver == "sqlite3" {
+		return openSQLite(strings.TrimPrefix(d.dsn, "file:"), "normal")
+	}
+	db, err := sql.Open(d.driver, d.dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", d.dsn, err)
+	}
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
+	return db, nil
 }
 
 func at(sorted []time.Duration, p float64) time.Duration {
@@ -233,23 +271,26 @@ func at(sorted []time.Duration, p float64) time.Duration {
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func (f townFigures) goals(s section) section {
+func (f *townFigures) goals(s section) section {
 	s.rows = append(s.rows,
-		atMostOrNone("failed requests at the switches", 0, float64(f.got.failed), ""),
-		atMost("hold at a switch, p50", 80, millis(at(f.holds, 50)), "ms"), atMost("the same, p99", 250, millis(at(f.holds, 99)), "ms"),
-		atMost("fence at a switch, p99", 100, millis(at(f.fences, 99)), "ms"))
+		atMostOrNone(f.name+", failed requests at the switches", 0, float64(f.got.failed), ""),
+		atMost(f.name+", hold at a switch, p50", f.goal[0], millis(at(f.holds, 50)), "ms"), atMost("the same, p99", f.goal[1], millis(at(f.holds, 99)), "ms"),
+		atMost(f.name+", fence at a switch, p99", f.goal[2], millis(at(f.fences, 99)), "ms"))
 	return s
 }
 
-func (f townFigures) section() section {
-	return section{
+func (r *splitRun) townsSection() section {
+	s := section{
 		title: "Ownership moves there and back under clients",
-		text: fmt.Sprintf("%d pairs of `strangler split cutover` and `rollback` between two SQLite files, while clients write %d rows a second through the proxy (open loop): requests wait while they are held, and writers of the database while it is fenced.",
-			f.pairs, townRate),
-		header: []string{"writes", "failed", "p50 of the writes", "p99", "longest", "held p50", "held p99", "fenced p50", "fenced p99"},
-		rows: [][]string{{
-			fmt.Sprint(f.got.sent()), failures(f.got), ms(f.got.percentile(50)), ms(f.got.percentile(99)), ms(f.got.percentile(100)),
-			ms(at(f.holds, 50)), ms(at(f.holds, 99)), ms(at(f.fences, 50)), ms(at(f.fences, 99)),
-		}},
+		text: fmt.Sprintf("Pairs of `strangler split cutover` and `rollback` between two databases of one kind, while clients write %d rows a second through the proxy (open loop): requests wait while they are held, and writers of the database while it is fenced.",
+			townRate),
+		header: []string{"databases", "pairs", "writes", "failed", "p50 of the writes", "p99", "longest", "held p50", "held p99", "fenced p50", "fenced p99"},
 	}
+	for _, f := range r.towns {
+		s.rows = append(s.rows, []string{
+			f.name, fmt.Sprint(f.pairs), fmt.Sprint(f.got.sent()), failures(f.got), ms(f.got.percentile(50)), ms(f.got.percentile(99)), ms(f.got.percentile(100)),
+			ms(at(f.holds, 50)), ms(at(f.holds, 99)), ms(at(f.fences, 50)), ms(at(f.fences, 99)),
+		})
+	}
+	return s
 }
