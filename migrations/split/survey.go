@@ -104,6 +104,9 @@ func (e *Engine) Survey(ctx context.Context) (*Survey, error) {
 		}
 	}
 	s.cut(e.Plan, source)
+	if err := s.rights(ctx, e, source); err != nil {
+		return nil, err
+	}
 	s.meetSeal(source)
 	s.inner = source.Inner()
 	s.readers(source)
@@ -291,6 +294,42 @@ func (s *Survey) cut(p *plan.Plan, c *schema.Catalog) {
 			}})
 		}
 	}
+}
+
+// rights names what the engine may not do beside the tables that are there.
+func (s *Survey) rights(ctx context.Context, e *Engine, c *schema.Catalog) error {
+	var source, target dialect.Needs
+	for _, fk := range c.Cut() {
+		if acts := fk.OnDelete == dialect.Cascades || fk.OnDelete == dialect.SetsNull; acts && c.Table(fk.Table) != nil {
+			source.Watch = append(source.Watch, fk.Parent)
+		}
+	}
+	for _, k := range s.loose {
+		if k.OnDelete != plan.Keep && c.Table(k.Table) != nil {
+			source.Watch = append(source.Watch, k.Parent)
+		}
+	}
+	source.Read = c.Incoming
+	for _, t := range s.Tables {
+		if t.Made {
+			target.Make = append(target.Make, t.Name)
+		}
+	}
+	for _, side := range []struct {
+		at    dialect.Database
+		needs dialect.Needs
+	}{{e.Source, source}, {e.Target, target}} {
+		w, ok := side.at.(dialect.Warden)
+		if !ok {
+			continue
+		}
+		obstacles, err := w.Rights(ctx, side.needs)
+		if err != nil {
+			return err
+		}
+		s.obstacles("", obstacles)
+	}
+	return nil
 }
 
 // meetSeal says which actions of foreign keys are not carried over after the switch.

@@ -313,6 +313,20 @@ type Converter interface {
 	Convert(driver string, from, to *schema.Shape) (func(value.Row) error, []schema.Obstacle)
 }
 
+// Needs are what a role has to have the right to, beside the tables of a split that are
+// there.
+type Needs struct {
+	Make  []string            // tables
+	Watch []string            // tables whose deletions are carried over
+	Read  []schema.ForeignKey // of tables that stay, to those of the split
+}
+
+// A Warden is a Database in which not everybody may do everything.
+type Warden interface {
+	// Rights names what the engine's role may not do.
+	Rights(ctx context.Context, n Needs) ([]schema.Obstacle, error)
+}
+
 // A Translator is a Database whose CreateTables can make tables of another kind.
 type Translator interface {
 	// Translate describes the table that would be made, or what stands against it.

@@ -41,6 +41,12 @@ func (in *inspector) catalog(ctx context.Context, tables []string) (*schema.Cata
 	cat := &schema.Catalog{}
 	found := map[string]relation{}
 	for _, t := range tables {
+		if o, err := in.hidden(ctx, parseName(t)); err != nil {
+			return nil, err
+		} else if o != nil {
+			cat.Tables = append(cat.Tables, &schema.Table{Name: t, Obstacles: []schema.Obstacle{*o}})
+			continue
+		}
 		switch r, err := parseName(t).relation(ctx, in.c); {
 		case errors.Is(err, errNoTable):
 			cat.Missing = append(cat.Missing, t)
@@ -79,7 +85,7 @@ func (in *inspector) table(ctx context.Context, cat *schema.Catalog, called stri
 		return nil // what follows means nothing for a view
 	}
 	t.Obstacles = append(t.Obstacles, relationObstacles(r)...)
-	for _, read := range []func(context.Context, *schema.Table, relation) error{in.columns, in.indexes, in.triggers, in.sequence, in.rights} {
+	for _, read := range []func(context.Context, *schema.Table, relation) error{in.columns, in.indexes, in.triggers, in.sequence, in.inspectRights} {
 		if err := read(ctx, t, r); err != nil {
 			return err
 		}
