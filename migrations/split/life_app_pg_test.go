@@ -51,6 +51,7 @@ type shopApp struct {
 	notes           map[int]shopNote
 	users           []int
 	last            [2]int // numbers of orders and of notes, each of which is used once
+	renumbered      int
 	writes, refused int
 	nobodyLeaves    bool // no user is deleted
 }
@@ -176,17 +177,17 @@ func (a *shopApp) place() shopWrite {
 	}}
 }
 
-// renumber changes the key of an order's lines.
+// renumber changes the key of an order's first lines to one that was never used.
 func (a *shopApp) renumber(order int) shopWrite {
-	return shopWrite{statement: fmt.Sprintf(`WITH w AS (UPDATE lines SET n = n + 10 WHERE order_id = %d RETURNING 1) SELECT count(*) FROM w`, order), does: func(int) {
-		moved := map[shopLine]int{}
-		for l, amount := range a.lines {
-			if l.order == order {
-				moved[shopLine{order, l.n + 10}] = amount
+	a.renumbered += 10
+	to := a.renumbered
+	return shopWrite{statement: fmt.Sprintf(`WITH w AS (UPDATE lines SET n = n + %d WHERE order_id = %d AND n < 10 RETURNING 1) SELECT count(*) FROM w`, to, order), does: func(int) {
+		for l, amount := range maps.Clone(a.lines) {
+			if l.order == order && l.n < 10 {
 				delete(a.lines, l)
+				a.lines[shopLine{order, l.n + to}] = amount
 			}
 		}
-		maps.Copy(a.lines, moved)
 	}}
 }
 

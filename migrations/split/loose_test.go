@@ -1,11 +1,13 @@
 package split_test
 
 import (
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stranglerfig/toolkit/migrations/split/testkit"
 )
@@ -145,4 +147,44 @@ func TestCompleteCarriesOverWhatIsGone(t *testing.T) {
 		}
 		source.Exec(`DELETE FROM users`, `DELETE FROM shops`)
 	})
+}
+
+// TestCarryingOverStepsAside: the rows of an application that has them locked are waited for
+// so shortly that it is never the application that a server ends as one of two who wait for
+// each other.
+func TestCarryingOverStepsAside(t *testing.T) {
+	t.Parallel()
+	m := newLooseMove(t, testkit.PostgreSQL(t), testkit.PostgreSQL(t))
+	m.must("run")
+	m.must("cutover")
+	m.target.Exec(`INSERT INTO t VALUES (8, 2, 1)`, `INSERT INTO lines VALUES (80, 8)`)
+	db, err := sql.Open("pgx", m.target.DSN)
+	testkit.Check(t, err)
+	defer db.Close()
+	app, err := db.BeginTx(t.Context(), nil)
+	testkit.Check(t, err)
+	write := func(statement string) {
+		t.Helper()
+		_, err := app.ExecContext(t.Context(), statement)
+		testkit.Check(t, err)
+	}
+	write(`SET LOCAL deadlock_timeout = '300ms'`) // the server looks for it before the engine's wait has lasted 1 s
+	write(`UPDATE lines SET t = 8 WHERE id = 80`)
+	m.source.Exec(`DELETE FROM users WHERE id = 2`)
+	var words strings.Builder
+	run := m.start(&words, "run")
+	for end := time.Now().Add(20 * time.Second); ; {
+		if query(t, m.target.DSN, `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'strangler%' AND wait_event_type = 'Lock'`) != "0" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("nobody waits for the application: %s", words.String())
+		}
+	}
+	write(`UPDATE lines SET t = 2 WHERE id = 20`)
+	testkit.Check(t, app.Commit())
+	if err := run.Wait(); err != nil {
+		t.Errorf("%v: %s", err, words.String())
+	}
+	m.holds("in the end", "1:1:1 3:3:2 4:4:2 5:5: 6::2 7:6:2 / 10 30 40 50 60 70")
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"time"
 
+	"github.com/stranglerfig/toolkit/internal/pause"
 	"github.com/stranglerfig/toolkit/migrations/split/dialect"
 	"github.com/stranglerfig/toolkit/migrations/split/schema"
 	"github.com/stranglerfig/toolkit/migrations/split/value"
@@ -55,34 +58,49 @@ func (w *Way) Sweep(ctx context.Context) error {
 }
 
 // cascade changes the rows of the side that leads, so many in a transaction that nobody
-// waits long for one.
+// waits long for one. Where the application uses such rows it steps aside and asks for fewer.
 func (w *Way) cascade(ctx context.Context, entries []dialect.LooseEntry) error {
-	for at := 0; at < len(entries); {
-		err := inLooseTx(ctx, w.From, func(tx dialect.LooseTx) error {
-			for left := w.opts.BatchKeys; at < len(entries) && left > 0; {
-				e, err := w.seen(entries[at])
-				if err != nil {
-					return err
-				}
-				n, err := tx.Cascade(ctx, e, left)
-				if err != nil {
-					return err
-				}
-				if n < left {
-					at++
-				}
-				left -= n
-			}
-			return w.step("loose: before the commit")
-		})
-		if err != nil {
-			return err
+	const tries = 50
+	most := w.opts.BatchKeys
+	for at, busy := 0, 0; at < len(entries); {
+		next, err := w.cascadeSome(ctx, entries, at, most)
+		if errors.Is(err, dialect.ErrBusy) && busy < tries {
+			most, busy = max(1, most/4), busy+1
+			err = pause.For(ctx, 10*time.Millisecond+rand.N(90*time.Millisecond))
+		} else {
+			at, busy = next, 0
 		}
-		if err := w.step("loose: carried over"); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cascadeSome carries entries over from the one at, until most rows are changed, and returns
+// which one is next.
+func (w *Way) cascadeSome(ctx context.Context, entries []dialect.LooseEntry, at, most int) (int, error) {
+	err := inLooseTx(ctx, w.From, func(tx dialect.LooseTx) error {
+		for left := most; at < len(entries) && left > 0; {
+			e, err := w.seen(entries[at])
+			if err != nil {
+				return err
+			}
+			n, err := tx.Cascade(ctx, e, left)
+			if err != nil {
+				return err
+			}
+			if n < left {
+				at++
+			}
+			left -= n
+		}
+		return w.step("loose: before the commit")
+	})
+	if err != nil {
+		return at, err
+	}
+	return at, w.step("loose: carried over")
 }
 
 // seen is an entry of the side that follows as the one that leads sees it: its columns may

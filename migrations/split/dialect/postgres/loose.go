@@ -116,15 +116,21 @@ func (w *writer) below(ctx context.Context, table, from, where string, a args, g
 	return nil
 }
 
-// asApplication lets triggers and foreign keys answer for a while.
+// asApplication lets triggers and foreign keys answer for a while. Where applications write
+// it waits for their rows more shortly than the server lets two wait for each other before
+// it ends one of them, which would be theirs.
 func (w *writer) asApplication(ctx context.Context, do func() error) error {
-	if _, err := w.tx.Exec(ctx, `SET LOCAL strangler.applying = ''; SET LOCAL session_replication_role = 'origin'`); err != nil {
+	patience := writerPatience
+	if w.m.Role == dialect.Target {
+		patience = lockAttempt
+	}
+	if _, err := w.tx.Exec(ctx, fmt.Sprintf(`SET LOCAL strangler.applying = ''; SET LOCAL session_replication_role = 'origin'; SET LOCAL lock_timeout = %d`, patience.Milliseconds())); err != nil {
 		return explain(err)
 	}
 	if err := do(); err != nil {
 		return err
 	}
-	_, err := w.tx.Exec(ctx, `SET LOCAL strangler.applying = '1'; SET LOCAL session_replication_role = 'replica'`)
+	_, err := w.tx.Exec(ctx, fmt.Sprintf(`SET LOCAL strangler.applying = '1'; SET LOCAL session_replication_role = 'replica'; SET LOCAL lock_timeout = %d`, writerPatience.Milliseconds()))
 	return explain(err)
 }
 
