@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stranglerfig/toolkit/migrations/split/ownership"
+	"github.com/stranglerfig/toolkit/migrations/split/testkit"
 )
 
 // A coordinator is stopped in the middle of its work, as a machine that sleeps or a
@@ -109,6 +110,48 @@ func (s *stage) takeOver(command string, env ...string) (process int, words stri
 	}
 	s.t.Fatalf("nobody can take over: %s", words)
 	return 0, ""
+}
+
+// TestStoppedInTheFenceOfPostgreSQL is the same where a server keeps the fence: at each step
+// in it, on the way to the target and back.
+func TestStoppedInTheFenceOfPostgreSQL(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no fuse on this system")
+	}
+	for command, points := range map[string][]string{"cutover": {"after fence", "before seal"}, "rollback": {"after verify"}} {
+		for _, at := range points {
+			t.Run(command+" "+at, func(t *testing.T) {
+				t.Parallel()
+				source, target := testkit.PostgreSQL(t), testkit.PostgreSQL(t)
+				s, a := pairPlan(t, source, target, "tables: [t]\ncreate_target: true\n"), newPgApp(t, 3, source, target)
+				s.must("run")
+				if command == "rollback" {
+					s.must("cutover")
+				}
+				var words strings.Builder
+				old := s.start(&words, command, "SPLIT_STOP="+at)
+				if !stopped(t, old) {
+					t.Fatal("it does not stop: " + words.String())
+				}
+				began := time.Now()
+				for range 10 {
+					a.write()
+				}
+				if took := time.Since(began); took > 6*time.Second {
+					t.Errorf("writes waited for %s", took)
+				}
+				if err := old.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+					t.Errorf("the coordinator ended with %v", err)
+				}
+				s.must(command)
+				s.must("run")
+				for _, place := range a.sides {
+					a.check(place.DSN)
+				}
+			})
+		}
+	}
 }
 
 // TestStoppedInTheFence: a coordinator that is stopped while it keeps writers out is ended

@@ -293,10 +293,10 @@ func (w *Work) moveID(source, target dialect.State) (string, error) {
 // sides makes the moves of both databases.
 func (w *Work) sides(id string, claim int64) {
 	w.From = transfer.Side{Database: w.Source, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Holder: w.holder, Shapes: w.Survey.from, Loose: w.Survey.loose, Inner: w.Survey.inner,
+		Split: w.Plan.Split, ID: id, Role: dialect.Source, Claim: claim, Holder: w.holder, Shapes: w.Survey.from, Loose: w.Survey.loose, Inner: w.Survey.inner, Fence: w.Plan.Limits.Fence,
 	}}
 	w.To = transfer.Side{Database: w.Target, Move: dialect.Move{
-		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Holder: w.holder, Shapes: w.Survey.to, Loose: w.Survey.loose, Inner: w.Survey.innerThere(),
+		Split: w.Plan.Split, ID: id, Role: dialect.Target, Claim: claim, Holder: w.holder, Shapes: w.Survey.to, Loose: w.Survey.loose, Inner: w.Survey.innerThere(), Fence: w.Plan.Limits.Fence,
 	}}
 }
 

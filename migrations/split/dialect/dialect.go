@@ -109,6 +109,9 @@ type Move struct {
 	Loose  []LooseKey // keys that the split cuts
 	// Inner are the keys between tables of the split, as the source declares them.
 	Inner []schema.ForeignKey
+	// Fence is how long the plan lets a fence last. Whoever keeps one for much longer has
+	// been stopped, and a server takes it from him.
+	Fence time.Duration
 }
 
 // A LooseKey is a foreign key that the split cuts and that the plan names.

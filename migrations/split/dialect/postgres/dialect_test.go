@@ -345,6 +345,33 @@ func TestFenceDoesNotKeepWritersWaiting(t *testing.T) {
 	must(t, tx.Rollback())
 }
 
+// TestFenceOfNobodyEnds: of a coordinator that says nothing for longer than a fence may last
+// the server takes the fence, writers go on, and it cannot seal when it comes back.
+func TestFenceOfNobodyEnds(t *testing.T) {
+	t.Parallel()
+	source, _ := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY)`)
+	source.move.Fence = time.Millisecond
+	fence, err := source.Fence(t.Context(), source.move)
+	must(t, err)
+	began := time.Now()
+	writer := connect(t, source.dsn)
+	do(t, writer, `SET lock_timeout = '20s'`, `INSERT INTO t VALUES (1)`)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("a writer waited for %s", took)
+	}
+	if err := fence.Follow(t.Context(), dialect.Record{Owner: dialect.Target, Epoch: 1}); err == nil {
+		err = fence.Commit()
+		t.Errorf("it sealed without its fence: %v", err)
+	}
+	must(t, fence.Rollback())
+	do(t, writer, `INSERT INTO t VALUES (2)`)
+	st, err := source.State(t.Context(), "test")
+	must(t, err)
+	if st.Record.Owner == dialect.Target {
+		t.Errorf("the source says %+v", st)
+	}
+}
+
 func TestLostCaptureIsNoticed(t *testing.T) {
 	t.Parallel()
 	source, target := pair(t, []string{"t"}, `CREATE TABLE t (id int PRIMARY KEY, v text)`)

@@ -29,9 +29,10 @@ type writer struct {
 // ALTER TABLE of somebody; in the log, nothing.
 const writerPatience = 2 * time.Second
 
-// fenceIdle is how long the server keeps a fence whose coordinator says nothing, e.g.
-// because the network between them is gone: a little longer than a plan may allow.
-const fenceIdle = 65 * time.Second
+// fenceGrace is how much longer than the plan allows the server keeps a fence whose
+// coordinator says nothing, e.g. because it was stopped where there is no fuse, or because
+// the network between them is gone. Who comes back finds its transaction ended.
+const fenceGrace = 3 * time.Second
 
 // Begin begins to write as the engine.
 func (d *DB) Begin(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
@@ -98,7 +99,7 @@ func (d *DB) Fence(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
 // fence asks for the lock in short attempts, as long as the context lasts: behind one that
 // waits for a long transaction, every other writer would wait, too.
 func (w *writer) fence() error {
-	settings := fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d;", fenceIdle.Milliseconds())
+	settings := fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d;", (w.m.Fence + fenceGrace).Milliseconds())
 	if w.d.alone {
 		// An ordinary vacuum steps aside when somebody who waits for it looks for
 		// deadlocks, which is a second later unless this is shorter.
