@@ -58,6 +58,26 @@ func Start(t testing.TB, opts Options) *Server {
 	return s
 }
 
+// StartSeveral launches n servers at the same time, for this test alone.
+func StartSeveral(t testing.TB, n int) []*Server {
+	t.Helper()
+	servers, errs := make([]*Server, n), make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { servers[i], errs[i] = Launch(Options{}) })
+	}
+	all.Wait()
+	for _, s := range servers {
+		if s != nil {
+			t.Cleanup(s.Close)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		absent(t, err)
+	}
+	return servers
+}
+
 // absent ends a test that got no server: without a complaint where none is
 // installed, unless this is CI.
 func absent(t testing.TB, err error) {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -40,17 +39,8 @@ type faultyPair struct {
 
 func newFaultyPair(t *testing.T) *faultyPair {
 	t.Helper()
-	pgtest.Shared(t) // skips where there is no server
-	p := &faultyPair{t: t, servers: make([]*pgtest.Server, 2)}
-	errs := make([]error, 2)
-	var both sync.WaitGroup
-	for i := range p.servers {
-		both.Go(func() { p.servers[i], errs[i] = pgtest.Launch(pgtest.Options{}) })
-	}
-	both.Wait()
-	for i, s := range p.servers {
-		testkit.Check(t, errs[i])
-		t.Cleanup(s.Close)
+	p := &faultyPair{t: t, servers: pgtest.StartSeveral(t, 2)}
+	for _, s := range p.servers {
 		p.dsns = append(p.dsns, s.Database(t))
 	}
 	return p

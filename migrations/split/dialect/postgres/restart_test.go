@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -28,7 +27,7 @@ func TestServersCrashDuringTheCopy(t *testing.T) {
 	if os.Getenv("SOAK") != "" {
 		crashes = 8
 	}
-	servers := startTwo(t)
+	servers := pgtest.StartSeveral(t, 2)
 	source, target := servers[0].Database(t), servers[1].Database(t)
 	pgtest.Exec(t, source, `CREATE TABLE t (id int PRIMARY KEY, v text)`, fmt.Sprintf(`INSERT INTO t SELECT n, md5(n::text) FROM generate_series(1, %d) n`, crashes*5000))
 	open := func(dsn string) *postgres.DB {
@@ -72,25 +71,6 @@ func TestServersCrashDuringTheCopy(t *testing.T) {
 	if written.Load() == 0 {
 		t.Error("the application wrote nothing")
 	}
-}
-
-// startTwo starts two servers at the same time.
-func startTwo(t *testing.T) []*pgtest.Server {
-	t.Helper()
-	pgtest.Shared(t) // skips where there is no server
-	servers, errs := make([]*pgtest.Server, 2), make([]error, 2)
-	var both sync.WaitGroup
-	for i := range servers {
-		both.Go(func() { servers[i], errs[i] = pgtest.Launch(pgtest.Options{}) })
-	}
-	both.Wait()
-	for _, s := range servers {
-		if s != nil {
-			t.Cleanup(s.Close)
-		}
-	}
-	testkit.Check(t, errors.Join(errs...))
-	return servers
 }
 
 // contentOf is a digest that PostgreSQL makes of a whole table.
