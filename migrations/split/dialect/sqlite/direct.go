@@ -24,11 +24,12 @@ func (d *Database) Direct(ctx context.Context, source dialect.Database) (dialect
 	if !ok {
 		return nil, nil //nolint:nilnil // there is no fast way, and that is no error
 	}
-	return &direct{db: d, source: sqlite.FileURI(other.path) + "?mode=ro"}, nil
+	return &direct{db: d, other: other, source: sqlite.FileURI(other.path) + "?mode=ro"}, nil
 }
 
 type direct struct {
 	db     *Database
+	other  *Database // the source, to write there
 	source string
 }
 
@@ -49,6 +50,7 @@ func (x *direct) with(ctx context.Context, f func(conn *sqlx.Conn) error) error 
 		}
 	}
 	err = f(conn)
+	x.other.ease(ctx)
 	if ctx.Err() == nil && err == nil {
 		return nil
 	}
