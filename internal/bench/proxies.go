@@ -33,7 +33,7 @@ type report struct {
 
 // measureProxy compares our proxy with others, and with itself in other settings.
 func measureProxy(ctx context.Context, s settings) ([]section, error) {
-	s.seconds, s.rounds = s.seconds/80, 5*s.rounds // the whole takes about five minutes
+	s.seconds, s.rounds = s.seconds/100, 5*s.rounds // the whole takes about six minutes
 	if s.short {
 		s.rounds = 1
 	}
