@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stranglerfig/toolkit/migrations/split/ownership"
 	"github.com/stranglerfig/toolkit/migrations/split/testkit"
 )
 
@@ -187,4 +190,49 @@ func TestCarryingOverStepsAside(t *testing.T) {
 		t.Errorf("%v: %s", err, words.String())
 	}
 	m.holds("in the end", "1:1:1 3:3:2 4:4:2 5:5: 6::2 7:6:2 / 10 30 40 50 60 70")
+}
+
+// TestRowsGoAtEveryStepOfASwitch deletes rows that others refer to at each step of a cut-over
+// and of a rollback: once the command has ended and a run has followed, both sides are without
+// what referred to them. SOAK=1 takes every step.
+func TestRowsGoAtEveryStepOfASwitch(t *testing.T) {
+	t.Parallel()
+	testkit.EachPair(t, func(t *testing.T, source, target *testkit.Place) {
+		m := newLooseMove(t, source, target)
+		source.Exec(`DELETE FROM lines`, `DELETE FROM t`, `DELETE FROM users`)
+		points := []string{"after gates", "after verify", "after seal"}
+		if os.Getenv("SOAK") != "" {
+			points = nil
+			for _, step := range ownership.Steps() {
+				points = append(points, "before "+step.Name, "after "+step.Name)
+			}
+		}
+		for n := range 2 * len(points) {
+			source.Exec(fmt.Sprintf(`INSERT INTO users VALUES (%d, 'u%d')`, n+1, n), fmt.Sprintf(`INSERT INTO t VALUES (%d, %d, 2)`, n+1, n+1), fmt.Sprintf(`INSERT INTO lines VALUES (%d, %d)`, n+1, n+1))
+		}
+		m.must("run")
+		user := 0
+		for _, point := range points {
+			for _, command := range []string{"cutover", "rollback"} {
+				user++
+				failed := error(nil)
+				at := point
+				if command == "cutover" && slices.Contains([]string{"fence", "drain", "verify", "sequences", "seal"}, strings.Fields(at)[1]) && at != "after seal" {
+					at = "before fence" // within it a deletion in the source would have to wait
+				}
+				there, ok, words := m.struckAt(command, at, func() {
+					failed = source.Try(fmt.Sprintf(`DELETE FROM users WHERE id = %d`, user))
+				})
+				if !there || !ok || failed != nil {
+					t.Errorf("%s, %s: it came there: %t, and said %s; the deletion: %v", command, point, there, words, failed)
+				}
+				m.must("run")
+				var rows, lines []string
+				for id := user + 1; id <= 2*len(points); id++ {
+					rows, lines = append(rows, fmt.Sprintf("%d:%d:2", id, id)), append(lines, strconv.Itoa(id))
+				}
+				m.holds(command+", "+point, strings.Join(rows, " ")+" / "+strings.Join(lines, " "))
+			}
+		}
+	})
 }

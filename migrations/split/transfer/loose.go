@@ -149,15 +149,14 @@ func looseLog(ctx context.Context, side Side, limit int) (log dialect.LooseLog, 
 	return log, errors.Join(err, snap.Close())
 }
 
-// unsettled reports whether, in a state of the side that follows, rows are gone without the
-// other side having been told, in such a way that the two may differ.
-func unsettled(ctx context.Context, side Side, snap dialect.Snapshot) (bool, error) {
+// unsettled says whether, in a state of the side that follows, rows are gone without the
+// other side having been told: its log, up to a number of entries.
+func unsettled(ctx context.Context, side Side, snap dialect.Snapshot, limit int) (log dialect.LooseLog, err error) {
 	loose, ok := snap.(dialect.LooseReader)
 	if !ok || side.Move.Role != dialect.Source || len(side.Move.Carried()) == 0 {
-		return false, nil
+		return log, nil
 	}
-	log, err := loose.Loose(ctx, 1)
-	return log.Acted || log.Unwatched, err
+	return loose.Loose(ctx, limit)
 }
 
 func inLooseTx(ctx context.Context, side Side, f func(tx dialect.LooseTx) error) error {

@@ -171,8 +171,8 @@ func (w *Way) compare(ctx context.Context, v *Verified, f func(source, target di
 	if err := target.Captured(ctx); err != nil {
 		return fmt.Errorf("the side that follows: %w", err)
 	}
-	if behind, err := unsettled(ctx, w.To, target); err != nil || behind {
-		v.Behind = behind
+	if gone, err := unsettled(ctx, w.To, target, 1); err != nil || gone.Acted || gone.Unwatched {
+		v.Behind = true
 		return err
 	}
 	if err := f(source, target); err != nil {
@@ -305,7 +305,10 @@ func (w *Way) verifyFenced(ctx context.Context, source dialect.Snapshot) (int64,
 	if err != nil {
 		return 0, err
 	}
-	if behind, err := unsettled(ctx, w.To, target); err != nil || behind {
+	const most = 100 // rows that are gone; what is left of them is settled as the side opens
+	gone, err := unsettled(ctx, w.To, target, most)
+	replaced := func(e dialect.LooseEntry) bool { return !e.Gone } // what referred to it has to come back
+	if err != nil || gone.Unwatched || gone.Acted && (len(gone.Entries) == most || slices.ContainsFunc(gone.Entries, replaced)) {
 		return 0, errors.Join(cmp.Or(err, ErrUnsettled), target.Close())
 	}
 	var found []Finding
@@ -320,7 +323,10 @@ func (w *Way) verifyFenced(ctx context.Context, source dialect.Snapshot) (int64,
 	if err != nil {
 		return left, err
 	}
-	if len(found) > 0 {
+	switch {
+	case len(found) > 0 && gone.Acted:
+		return left, ErrUnsettled
+	case len(found) > 0:
 		return left, &DifferError{Findings: found}
 	}
 	for _, keys := range equal {
