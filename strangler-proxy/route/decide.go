@@ -173,6 +173,7 @@ func (t *Table) Draw(head *Head, key func() string) (Decision, error) {
 	return t.decide(head)
 }
 
+// decide chooses the side for head. It fails when the path must not be forwarded.
 func (t *Table) decide(head *Head) (Decision, error) {
 	r, err := t.find(head)
 	if err != nil {
