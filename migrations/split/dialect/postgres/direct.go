@@ -202,7 +202,9 @@ func (s *snapshot) end(ctx context.Context, shape *schema.Shape, after value.Key
 	return keys[0], len(keys) == 2, nil
 }
 
-// Same compares the rows behind after, up to the limit-th of the source.
+// Same compares the rows behind after, up to the limit-th of the source. Where the source has
+// no more than that, all that the target has there is compared with them, so the last key is
+// the end only if there was no row.
 func (d *direct) Same(ctx context.Context, _ dialect.Move, from, to *schema.Shape, after value.Key, limit int) (dialect.Compared, error) {
 	source, err := d.source.snapshot(ctx, from)
 	if err != nil {
@@ -218,13 +220,14 @@ func (d *direct) Same(ctx context.Context, _ dialect.Move, from, to *schema.Shap
 	if err != nil {
 		return dialect.Compared{}, err
 	}
-	if !more {
-		last = nil
+	upto := value.Key(nil)
+	if more {
+		upto = last
 	}
 	var ours, theirs digest
 	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { ours, err = source.digest(gctx, from, after, last); return err })
-	group.Go(func() (err error) { theirs, err = target.digest(gctx, to, after, last); return err })
+	group.Go(func() (err error) { ours, err = source.digest(gctx, from, after, upto); return err })
+	group.Go(func() (err error) { theirs, err = target.digest(gctx, to, after, upto); return err })
 	if err := group.Wait(); err != nil {
 		return dialect.Compared{}, err
 	}

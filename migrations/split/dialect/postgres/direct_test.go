@@ -210,6 +210,34 @@ func TestEveryChangeIsFound(t *testing.T) {
 	}
 }
 
+// TestTheLastRowsAreComparedByTheServers: told that rows differ or that there are none, the
+// engine takes them through its memory, which costs several times as much.
+func TestTheLastRowsAreComparedByTheServers(t *testing.T) {
+	t.Parallel()
+	source, target := pairWith(t, []string{"t"}, nil, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t SELECT generate_series(1, 9)`)
+	copyDirect(t, source, target, "t", 100)
+	compare := func(after value.Key) dialect.Compared {
+		d, err := target.Direct(t.Context(), source.DB)
+		must(t, err)
+		c, err := d.Same(t.Context(), target.move, source.move.Shape("t"), target.move.Shape("t"), after, 100)
+		must(t, err)
+		return c
+	}
+	last := value.Key{value.OfInt(9)}
+	if c := compare(nil); !c.Same || c.Rows != 9 || !slices.EqualFunc(c.Last, last, value.Value.Equal) {
+		t.Errorf("all rows: %+v, want 9 that are the same up to key 9", c)
+	}
+	if c := compare(last); !c.Same || c.Rows != 0 || c.Last != nil {
+		t.Errorf("behind them: %+v, want none", c)
+	}
+	rogue := connect(t, target.dsn)
+	do(t, rogue, `SET strangler.applying = '1'`)
+	do(t, rogue, `INSERT INTO t VALUES (10)`)
+	if compare(nil).Same || compare(last).Same {
+		t.Error("a row behind the source's last one goes unseen")
+	}
+}
+
 func TestKeysOfEveryKind(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ types, table, values string }{
