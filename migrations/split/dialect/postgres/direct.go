@@ -131,7 +131,7 @@ func (c *chunk) copy(ctx context.Context, p dialect.Progress, limit int, ahead c
 func (c *chunk) move(ctx context.Context, source *snapshot, w *writer, p dialect.Progress, upto value.Key) (int64, error) {
 	// What a crash of the server takes back, it takes back as a whole: rows and cursor, which
 	// isAt finds out. The next transaction that applies changes makes it last.
-	if _, err := w.tx.Exec(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+	if _, err := w.tx.Exec(ctx, lazily); err != nil {
 		return 0, explain(err)
 	}
 	if !p.Keyless {

@@ -34,6 +34,24 @@ const writerPatience = 2 * time.Second
 // the network between them is gone. Who comes back finds its transaction ended.
 const fenceGrace = 3 * time.Second
 
+var _ dialect.Lazy = (*DB)(nil)
+
+// lazily lets the transaction's commit return before it is on the disk. What a crash of the
+// server takes back then are the last commits, each as a whole.
+const lazily = "SET LOCAL synchronous_commit = off"
+
+// BeginLazily is Begin with a commit that does not wait for the disk.
+func (d *DB) BeginLazily(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
+	w, err := d.begin(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.tx.Exec(ctx, lazily); err != nil {
+		return nil, errors.Join(explain(err), w.Rollback())
+	}
+	return w, nil
+}
+
 // Begin begins to write as the engine.
 func (d *DB) Begin(ctx context.Context, m dialect.Move) (dialect.Tx, error) {
 	w, err := d.begin(ctx, m)
