@@ -177,7 +177,7 @@ func (r *splitRun) racePostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := newRace("From PostgreSQL to PostgreSQL", r.size(300_000), engineCopies, engineVerifies, byPgDump)
+	c := newRace("From PostgreSQL to PostgreSQL", r.size(1_000_000), engineCopies, engineVerifies, byPgDump)
 	r.post = c
 	source, err := r.fresh(ctx, "source")
 	if err != nil {
