@@ -19,7 +19,7 @@ func quoted(name, also string) string {
 	plain := func(r rune) bool {
 		return r == '_' || r == '$' || r >= 0x80 || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune(also, r)
 	}
-	if name != "" && strings.TrimFunc(name, plain) == "" && strings.Trim(name, ".") == name {
+	if name != "" && strings.TrimFunc(name, plain) == "" && strings.Trim(name, ".") == name && !strings.Contains(name, "..") {
 		return name
 	}
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`

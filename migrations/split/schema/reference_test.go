@@ -16,6 +16,7 @@ func TestReferencesAreReadAsWritten(t *testing.T) {
 		{"app.reviews.user_id", "app.reviews", "user_id"},
 		{`"odd table"."the ""key""",n`, "odd table", `the "key" n`},
 		{`"a.b"."c,d"`, "a.b", "c,d"},
+		{schema.Reference("$..a", []string{"b"}), "$..a", "b"},
 		{`größe.maß`, "größe", "maß"},
 	} {
 		table, columns, ok := schema.ParseReference(c.text)
