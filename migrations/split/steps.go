@@ -15,7 +15,7 @@ import (
 const (
 	firstChunk = 500
 	leastChunk = 200
-	mostChunk  = 100_000
+	mostChunk  = 400_000
 )
 
 // uncopied is the first table that has not been copied, or whose key is still to be indexed.
@@ -53,10 +53,11 @@ func (r *runner) copy(ctx context.Context, table int) error {
 	return nil
 }
 
-// adapt makes the next chunk larger or smaller, so that it takes about budget.
+// adapt makes the next chunk larger or smaller, so that it takes about budget. What a chunk
+// costs without its rows makes it grow too little, never too much, so it may grow fast.
 func adapt(rows int, took, budget time.Duration) int {
 	factor := float64(budget) / float64(max(took, time.Microsecond))
-	return min(mostChunk, max(leastChunk, int(float64(rows)*min(4, max(0.25, factor)))))
+	return min(mostChunk, max(leastChunk, int(float64(rows)*min(16, max(0.25, factor)))))
 }
 
 // unpark makes the indexes of one table that was copied; it reports whether there was one
