@@ -186,11 +186,11 @@ func (w *Work) proxies(token string) (*proxyclient.Proxies, error) {
 
 // explainSwitch adds to an error of a switch what to do about it.
 func (w *Work) explainSwitch(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
 	var conflict *ownership.ConflictError
 	var known *program.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
 	switch err = w.explain(ctx, err); {
 	case errors.As(err, &known):
 		return err
